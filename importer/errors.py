@@ -1,0 +1,64 @@
+"""Everything that can stop the work, in one tree.
+
+::
+
+    ImporterError                what a person can read; `exit_code` is what the process answers with
+    ├── UsageError               options, settings or a file are wrong: nothing was sent            2
+    │   ├── SheetError           a file cannot be read as a table of leads
+    │   ├── MappingError         the headers do not tell which column is which field
+    │   └── TemplateError        an input template is not what it should be
+    ├── StoppedError             the API refuses or is not there: the rest was not attempted        4
+    ├── LedgerBusyError          another run holds the ledger                                       5
+    └── InternalError            the importer broke one of its own promises                        70
+        └── LedgerError          the ledger cannot be read or written
+
+A row that is no lead is data (:class:`importer.model.RowProblem`), never an exception.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ImporterError(Exception):
+    """The base of all: `str()` of it says what, where, and what to do next, for a person to read."""
+
+    exit_code: ClassVar[int] = 70
+
+
+class UsageError(ImporterError):
+    """Options, settings or a file are wrong; nothing was sent."""
+
+    exit_code = 2
+
+
+class SheetError(UsageError):
+    """A file cannot be read as a table of leads."""
+
+
+class MappingError(UsageError):
+    """The headers of a sheet do not tell which column is which field."""
+
+
+class TemplateError(UsageError):
+    """An input template is not known, or its file is malformed."""
+
+
+class StoppedError(ImporterError):
+    """The API refuses this client or is not there; going on would only repeat it."""
+
+    exit_code = 4
+
+
+class LedgerBusyError(ImporterError):
+    """Another run holds the ledger."""
+
+    exit_code = 5
+
+
+class InternalError(ImporterError):
+    """The importer broke one of its own promises; what it wrote is still to be trusted less than the API."""
+
+
+class LedgerError(InternalError):
+    """The ledger cannot be read or written, so nothing may be sent."""
