@@ -1,0 +1,221 @@
+"""Headers to fields, and rows to leads. Pure: the same row always becomes the same lead.
+
+A column belongs to a field when its header is the field's name, title or one of its synonyms, without regard
+to case, accents, blanks and punctuation. Where two columns fit one field, or two templates fit the headers,
+nothing is guessed: the error says what to type.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from importer.errors import MappingError
+from importer.model import InvalidRow, Lead, Row, RowProblem
+from importer.templates import Field, Kind, Template, customer_id_field
+
+_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
+_WHOLE_FLOAT = re.compile(r"(\d+)[.,]0+")
+_PHONE = re.compile(r"\+?[\d\s.()/-]+")
+_IDENTITY_NUMBER = re.compile(r"\d{9}|\d{12}", re.ASCII)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+
+# Excel keeps 15 significant digits (specification "Number precision"); beyond that a number has lost some.
+EXACT_DIGITS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field and the column that holds it."""
+
+    field: Field
+    index: int
+    header: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetMapping:
+    """The mapping that was chosen for one sheet."""
+
+    template: Template
+    customer_id: Column
+    inputs: tuple[Column, ...]
+
+    def lead(self, row: Row) -> Lead | InvalidRow:
+        """Turn a row into a lead, or say everything that keeps it from being one."""
+        problems = list(row.problems)
+        notes: list[str] = []
+        customer_id = self._value(self.customer_id, row, problems, notes)
+        inputs = {
+            column.field.name: value
+            for column in self.inputs
+            if (value := self._value(column, row, problems, notes)) or column.field.required
+        }
+        if problems:
+            return InvalidRow(row.place, tuple(problems), customer_id, tuple(notes))
+        return Lead(row.place, customer_id, inputs, tuple(notes))
+
+    @staticmethod
+    def _value(column: Column, row: Row, problems: list[RowProblem], notes: list[str]) -> str:
+        text = row.cells[column.index] if column.index < len(row.cells) else ""
+        if not text:
+            if column.field.required and not any(known.column == column.header for known in row.problems):
+                problems.append(
+                    RowProblem("missing", f"{column.field.name} is empty; fill in the cell", column.header)
+                )
+            return ""
+        value, note = repair(column.field.kind, column.field.name, text)
+        if note:
+            notes.append(note)
+        fault = check(column.field.kind, value)
+        if fault:
+            code, message = fault
+            problems.append(RowProblem(code, message, column.header))
+        return value
+
+
+def fold(header: str) -> str:
+    r"""Return what of a header counts: letters and digits, without accents and case.
+
+    >>> fold("Số điện\nthoại (*)")
+    'sodienthoai'
+    """
+    plain = unicodedata.normalize("NFKD", header).casefold().replace("đ", "d")
+    return "".join(sign for sign in unicodedata.normalize("NFKD", plain) if sign.isalnum())
+
+
+def choose_mapping(
+    where: str,
+    headers: Sequence[str],
+    templates: Iterable[Template],
+    columns: Mapping[str, str] | None = None,
+) -> SheetMapping:
+    """Find the one of `templates` that `headers` fit, and which column is which of its fields.
+
+    `columns` gives the header of a field outright (the option ``--map``); `where` names the file and sheet in
+    messages. Raises :class:`MappingError` when no template fits, or several do, or two columns fit a field.
+    """
+    columns = columns or {}
+    candidates = [_match(template, headers, columns) for template in templates]
+    _refuse_unknown(where, headers, columns, [match.template for match in candidates])
+    fitting = [match for match in candidates if not match.lacking]
+    if not fitting:
+        raise _none_fits(where, headers, candidates)
+    if len(fitting) > 1:
+        names = ", ".join(f"{match.template.name} ({match.template.title})" for match in fitting)
+        raise MappingError(
+            f"{where}: the columns fit several templates: {names}. "
+            f"Say which one is meant, for example --template {fitting[0].template.name}."
+        )
+    match = fitting[0]
+    for field, found in match.columns:
+        if len(found) > 1:
+            headings = ", ".join(repr(column.header) for column in found)
+            raise MappingError(
+                f"{where}: the columns {headings} all fit {field.name}. "
+                f"Say which one is meant: --map {_quoted(field.name, found[0].header)}"
+            )
+    customer_id, *inputs = (found[0] for _, found in match.columns if found)
+    return SheetMapping(match.template, customer_id, tuple(inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    template: Template
+    columns: tuple[tuple[Field, tuple[Column, ...]], ...]
+
+    @property
+    def lacking(self) -> list[Field]:
+        return [field for field, found in self.columns if field.required and not found]
+
+
+def _match(template: Template, headers: Sequence[str], columns: Mapping[str, str]) -> _Match:
+    fields = (customer_id_field(), *template.fields)
+    return _Match(template, tuple((field, _columns_of(field, headers, columns)) for field in fields))
+
+
+def _columns_of(field: Field, headers: Sequence[str], columns: Mapping[str, str]) -> tuple[Column, ...]:
+    if field.name in columns:
+        named = columns[field.name]
+        exact = [Column(field, index, header) for index, header in enumerate(headers) if header == named]
+        return tuple(exact) or _headed(field, headers, {fold(named)})
+    return _headed(field, headers, {fold(name) for name in (field.name, field.title, *field.synonyms)})
+
+
+def _headed(field: Field, headers: Sequence[str], names: set[str]) -> tuple[Column, ...]:
+    return tuple(
+        Column(field, index, header) for index, header in enumerate(headers) if fold(header) in names
+    )
+
+
+def _refuse_unknown(
+    where: str, headers: Sequence[str], columns: Mapping[str, str], templates: Sequence[Template]
+) -> None:
+    fields = {"customer_id": None} | {field.name: None for template in templates for field in template.fields}
+    for name, header in columns.items():
+        if name not in fields:
+            raise MappingError(
+                f"--map {_quoted(name, header)}: there is no field {name!r}. "
+                f"The fields are {', '.join(fields)}."
+            )
+        if fold(header) not in {fold(known) for known in headers}:
+            raise MappingError(
+                f"--map {_quoted(name, header)}: {where} has no column {header!r}. "
+                f"Its columns are {_listed(headers)}."
+            )
+
+
+def _none_fits(where: str, headers: Sequence[str], candidates: Sequence[_Match]) -> MappingError:
+    nearest = min(candidates, key=lambda match: len(match.lacking))
+    lacking = ", ".join(f"{field.name} ({field.title})" for field in nearest.lacking)
+    return MappingError(
+        f"{where}: no column for {lacking}, which template {nearest.template.name} "
+        f"({nearest.template.title}) needs. The columns are {_listed(headers)}. Name the column, for example "
+        f"--map {nearest.lacking[0].name}=COLUMN, or choose another --template."
+    )
+
+
+def _listed(headers: Sequence[str]) -> str:
+    return ", ".join(repr(header) for header in headers if header)
+
+
+def _quoted(name: str, header: str) -> str:
+    return f"{name}={header}" if fold(header) == header else f"'{name}={header}'"
+
+
+def repair(kind: Kind, field: str, text: str) -> tuple[str, str]:
+    """Return what `text` means for a field of this `kind`, and a note if that is not `text` itself."""
+    if kind in ("customer_id", "identity_number", "phone") and (whole := _WHOLE_FLOAT.fullmatch(text)):
+        digits = whole[1]
+        if len(digits) <= EXACT_DIGITS:
+            return digits, f"{field}: a whole number written with decimals was read as digits"
+    return text, ""
+
+
+def check(kind: Kind, value: str) -> tuple[str, str] | None:
+    """Return the code and message of what is wrong with a `value` of this `kind`, or None."""
+    if any("\ud800" <= sign <= "\udfff" for sign in value):
+        return "broken_text", "the text holds half a character (a lone surrogate); type it again"
+    if kind == "text":
+        return None
+    if kind == "email":
+        ok = _EMAIL.fullmatch(value)
+        return None if ok else ("bad_email", "this is no e-mail address; write it as name@domain")
+    if _SCIENTIFIC.fullmatch(value) or _WHOLE_FLOAT.fullmatch(value):
+        return "lost_digits", (
+            "a spreadsheet turned this number into a float, so digits may be lost; "
+            "format the column as text and enter the number again"
+        )
+    if kind == "customer_id":
+        bad = any(sign.isspace() for sign in value)
+        return ("bad_customer_id", "a customer id has no blanks; one id in a cell") if bad else None
+    if kind == "identity_number":
+        ok = _IDENTITY_NUMBER.fullmatch(value)
+        return None if ok else ("bad_identity_number", "a CMND has 9 digits and a CCCD 12; check the number")
+    if any(sign.isalpha() for sign in value):
+        return "letters_in_phone", "there are letters in the phone number; one number in a cell"
+    if not _PHONE.fullmatch(value) or not any(sign.isdigit() for sign in value):
+        return "bad_phone", "this is no phone number; write digits only, such as 0901234567"
+    return None

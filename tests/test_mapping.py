@@ -1,0 +1,176 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from importer.errors import MappingError
+from importer.identity import account_id, lead_key
+from importer.mapping import SheetMapping, check, choose_mapping, fold
+from importer.model import InvalidRow, Lead, Place, Row, RowProblem
+from importer.templates import Kind, shipped_templates
+
+ENGLISH = ("customer_id", "name", "phone", "address")
+
+
+def choose(*headers: str, template: str | None = None, columns: dict[str, str] | None = None) -> SheetMapping:
+    shipped = shipped_templates()
+    return choose_mapping(
+        "leads.csv", headers, [shipped[template]] if template else shipped.values(), columns
+    )
+
+
+def row(*cells: str, problems: tuple[RowProblem, ...] = ()) -> Row:
+    return Row(Place("leads.csv", "", 2), cells, problems)
+
+
+@pytest.mark.parametrize(
+    ("headers", "template"),
+    [
+        (ENGLISH, "1"),
+        (("Mã KH", "Họ tên", "SĐT", "Địa chỉ"), "1"),
+        (("ĐỊA CHỈ", "số điện thoại", "Tên  khách hàng", "ID khách hàng"), "1"),
+        (("customer_id", "HO TEN", "so dt", "CMND/CCCD"), "2"),
+        (("Mã khách hàng", "E-mail", "Di động", "Ghi chú"), "3"),
+    ],
+)
+def test_headers_choose_the_template(headers: tuple[str, ...], template: str) -> None:
+    assert choose(*headers).template.name == template
+
+
+def test_a_row_becomes_a_lead_with_the_inputs_in_the_order_of_the_template() -> None:
+    lead = choose("address", "phone", "note", "customer_id", "name").lead(
+        row("101 Nguyen Van Cu", "090123443", "call", "1333", "John")
+    )
+    assert isinstance(lead, Lead)
+    assert lead.customer_id == "1333"
+    assert list(lead.inputs.items()) == [
+        ("name", "John"),
+        ("phone", "090123443"),
+        ("address", "101 Nguyen Van Cu"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "code", "column"),
+    [
+        (("", "John", "0901", "x"), "missing", "customer_id"),
+        (("1", "", "0901", "x"), "missing", "name"),
+        (("1.41952E+17", "John", "0901", "x"), "lost_digits", "customer_id"),
+        (("141952217564315671.0", "John", "0901", "x"), "lost_digits", "customer_id"),
+        (("1 2", "John", "0901", "x"), "bad_customer_id", "customer_id"),
+        (("1", "John", "09o1", "x"), "letters_in_phone", "phone"),
+        (("1", "John", "9,01E+08", "x"), "lost_digits", "phone"),
+        (("1", "John", "----", "x"), "bad_phone", "phone"),
+        (("1", "\ud800", "0901", "x"), "broken_text", "name"),
+    ],
+)
+def test_a_row_that_is_no_lead_says_which_cell_and_why(
+    cells: tuple[str, ...], code: str, column: str
+) -> None:
+    invalid = choose(*ENGLISH).lead(row(*cells))
+    assert isinstance(invalid, InvalidRow)
+    assert [(problem.code, problem.column) for problem in invalid.problems] == [(code, column)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "code"),
+    [
+        ("identity_number", "123456789", None),
+        ("identity_number", "079190001234", None),
+        ("identity_number", "12345678", "bad_identity_number"),
+        ("email", "a@example.com", None),
+        ("email", "a.example.com", "bad_email"),
+        ("phone", "+84 (90) 123-44.33", None),
+        ("customer_id", "141952217564315671", None),
+        ("text", "1E+10", None),
+    ],
+)
+def test_each_kind_of_value_is_checked(kind: Kind, value: str, code: str | None) -> None:
+    fault = check(kind, value)
+    assert (fault and fault[0]) == code
+
+
+def test_every_problem_of_a_row_is_told_at_once() -> None:
+    invalid = choose(*ENGLISH).lead(row("", "", "x", ""))
+    assert isinstance(invalid, InvalidRow)
+    assert [problem.column for problem in invalid.problems] == ["customer_id", "name", "phone", "address"]
+
+
+def test_what_the_reader_found_is_not_told_twice() -> None:
+    known = RowProblem("error_cell", "the formula failed", "phone")
+    invalid = choose(*ENGLISH).lead(row("1", "John", "", "x", problems=(known,)))
+    assert isinstance(invalid, InvalidRow)
+    assert invalid.problems == (known,)
+
+
+def test_a_whole_number_with_decimals_is_read_as_digits_and_noted() -> None:
+    lead = choose(*ENGLISH).lead(row("1333.0", "John", "0901", "x"))
+    assert isinstance(lead, Lead)
+    assert lead.customer_id == "1333"
+    assert lead.notes == ("customer_id: a whole number written with decimals was read as digits",)
+
+
+def test_two_columns_for_one_field_are_never_guessed() -> None:
+    with pytest.raises(MappingError, match=r"'SĐT', 'Di động' all fit phone.*--map 'phone=SĐT'"):
+        choose("customer_id", "name", "SĐT", "Di động", "address")
+
+
+def test_map_settles_which_column_is_meant() -> None:
+    mapping = choose("customer_id", "name", "SĐT", "Di động", "address", columns={"phone": "Di động"})
+    assert [column.header for column in mapping.inputs] == ["name", "Di động", "address"]
+
+
+def test_two_templates_that_fit_are_never_guessed() -> None:
+    with pytest.raises(MappingError, match=r"fit several templates: 1 .*, 3 .*--template 1"):
+        choose(*ENGLISH, "email")
+    assert choose(*ENGLISH, "email", template="3").template.name == "3"
+
+
+def test_two_columns_matter_only_where_the_template_needs_them() -> None:
+    assert choose("customer_id", "e-mail", "email", "phone", "name", "address", template="1").inputs
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"phon": "Cột 3"}, "no field 'phon'. The fields are customer_id, name"),
+        ({"phone": "Cột 3"}, "no column 'Cột 3'. Its columns are 'customer_id'"),
+    ],
+)
+def test_map_with_a_wrong_name_says_which_there_are(columns: dict[str, str], message: str) -> None:
+    with pytest.raises(MappingError, match=message):
+        choose(*ENGLISH, columns=columns)
+
+
+def test_a_missing_column_is_named_with_the_ones_that_are_there() -> None:
+    with pytest.raises(MappingError) as caught:
+        choose("customer_id", "name", "phone", "Thành phố")
+    assert "no column for address (Địa chỉ), which template 1" in str(caught.value)
+    assert "'Thành phố'" in str(caught.value)
+    assert "--map address=COLUMN" in str(caught.value)
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing(header: str) -> None:
+    assert fold(fold(header)) == fold(header)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(a=st.tuples(TEXT, st.dictionaries(TEXT, TEXT)), b=st.tuples(TEXT, st.dictionaries(TEXT, TEXT)))
+def test_leads_have_one_key_exactly_when_they_are_equal(
+    a: tuple[str, dict[str, str]], b: tuple[str, dict[str, str]]
+) -> None:
+    assert (lead_key("x", "local", *a) == lead_key("x", "local", *b)) == (a == b)
+
+
+def test_the_order_of_inputs_does_not_make_another_lead_but_account_and_environment_do() -> None:
+    key = lead_key("x", "local", "1", {"a": "1", "b": "2"})
+    assert key == lead_key("x", "local", "1", {"b": "2", "a": "1"})
+    assert key != lead_key("y", "local", "1", {"a": "1", "b": "2"})
+    assert key != lead_key("x", "sandbox", "1", {"a": "1", "b": "2"})
+
+
+def test_the_name_of_an_account_does_not_tell_the_key() -> None:
+    assert "client-key" not in account_id("client-key")
+    assert account_id("a") != account_id("b")
