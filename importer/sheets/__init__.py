@@ -1,0 +1,51 @@
+"""Files to rows: every cell as the text that the person saw, every row under the number that they see.
+
+A text file (CSV) is checked as a whole when it is opened, so that nothing is sent from a file that turns out
+to be broken further down; it is then read in chunks, in bounded memory. A workbook is read sheet by sheet.
+What is wrong with one row travels with it as a :class:`importer.model.RowProblem`; what is wrong with the
+file is a :class:`importer.errors.SheetError`, and no other exception leaves this package.
+
+======================  ==========================================================================
+problem of a row        meaning
+======================  ==========================================================================
+``too_many_cells``      there is text right of the last header
+``stray_quote``         a quotation mark stands where none may, so the cells cannot be told apart
+``lost_digits``         a numeric cell of more than 15 digits, which a spreadsheet does not keep
+``error_cell``          a cell shows an error of the spreadsheet, such as ``#N/A``
+======================  ==========================================================================
+
+The cell of ``lost_digits`` and ``error_cell`` is empty: no value in it could be trusted. Headers may be empty
+or repeat each other: `Row.cells` are in the order of `Sheet.headers`, and only a mapping that needs a
+repeated one has to ask which is meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from importer.sheets.files import STANDARD_INPUT, Original, is_workbook
+from importer.sheets.sheet import Sheet
+
+__all__ = ["STANDARD_INPUT", "Sheet", "open_sheets"]
+
+
+def open_sheets(
+    source: str, *, path: Path | None = None, encoding: str | None = None, sheets: Sequence[str] = ()
+) -> list[Sheet]:
+    """Open a file of leads and return its sheets: one of a text file, the visible ones of a workbook.
+
+    `source` is the file as the person named it, ``-`` for standard input; `path` is where its bytes are, if
+    elsewhere. `encoding` is that of a text file; without it a byte order mark decides, else the text must be
+    UTF-8. `sheets` names the sheets of a workbook to read, hidden ones too; without it all visible ones that
+    are not empty are returned. Raises :class:`importer.errors.SheetError` for a file that cannot be read.
+    """
+    # Imported here, since either of them pulls in modules that the other kind of file does not need.
+    original = Original.find(source, Path(source) if path is None else path)
+    if is_workbook(source):
+        from importer.sheets.workbook import open_workbook
+
+        return open_workbook(original, sheets)
+    from importer.sheets.text import open_text
+
+    return [open_text(original, encoding, sheets)]

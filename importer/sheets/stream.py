@@ -1,0 +1,182 @@
+"""Bytes to text, block by block: unpacking and decoding, strict, with a person's words for what is wrong.
+
+Nothing is guessed: a byte order mark decides the encoding, else the person does, else the text must be UTF-8.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO, cast
+
+from importer.errors import SheetError
+from importer.sheets import files
+from importer.sheets.records import Grammar, find_delimiter
+
+# Bytes that are decoded at once: enough rows for pandas to be worth its call, little memory.
+BLOCK = 1 << 17
+
+# Beyond these a file was made to fill the memory or the disk, not to be read.
+UNPACKED_LIMIT = 8 << 30
+RATIO_LIMIT = 250
+RATIO_COUNTS_FROM = 64 << 20
+LINE_LIMIT = 16 << 20
+
+_BYTE_ORDER_MARK = "\ufeff"
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+
+
+class FaultError(SheetError):
+    """Something in the text keeps all of it from being read."""
+
+    def __init__(self, message: str, before: str = "") -> None:
+        super().__init__(message)
+        self.before = before
+        """The text before it that was not handed out yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextStream:
+    """The text of a file, which can be read any number of times."""
+
+    original: files.Original
+    packed: bool
+    encoding: str
+
+    def blocks(self) -> Iterator[str]:
+        """Yield the text without its byte order mark.
+
+        Raises :class:`SheetError` for bytes that cannot be unpacked or decoded.
+        """
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        offset = 0
+        begun = False
+        for data in chain(_unpacked(self.original, packed=self.packed), (b"",)):
+            state = decoder.getstate()
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                decoder.setstate(state)
+                sound = error.start - len(state[0])
+                raise FaultError(
+                    f"byte {offset + sound} is no text in {self.encoding}; save the file as CSV UTF-8, or "
+                    "say which encoding it has: --encoding NAME, for example --encoding windows-1258",
+                    decoder.decode(data[: max(sound, 0)]),
+                ) from error
+            except UnicodeError as error:
+                raise FaultError(f"{error}; name the byte order, for example --encoding utf-16-le") from error
+            offset += len(data)
+            if text:
+                yield text if begun else text.removeprefix(_BYTE_ORDER_MARK)
+                begun = True
+
+    def check(self) -> None:
+        """Read everything once. Raises :class:`SheetError` that says in which row the first fault is."""
+        try:
+            for _ in self._checked():
+                pass
+        except FaultError as fault:
+            delimiter = find_delimiter(next(self._until_fault()), "")
+            batches = Grammar(delimiter).batches(self._until_fault())
+            row = sum(len(batch.records) for batch in batches)
+            raise SheetError(f"{self.original.source}, row {row}: {fault}.") from fault
+
+    def _checked(self) -> Iterator[str]:
+        line = 0
+        for block in self.blocks():
+            nul = block.find("\0")
+            if nul >= 0:
+                raise FaultError(
+                    f"there are NUL bytes, so this is no text in {self.encoding} but perhaps UTF-16 without "
+                    f"a byte order mark; try --encoding {self._utf_16()}, or save the file as CSV UTF-8",
+                    block[:nul],
+                )
+            line_end = max(block.rfind("\n"), block.rfind("\r"))
+            line = len(block) - line_end - 1 + (line if line_end < 0 else 0)
+            if line > LINE_LIMIT:
+                raise FaultError(
+                    f"the line has more than {LINE_LIMIT:,} signs, so this is no table; "
+                    "check what was exported"
+                )
+            yield block
+
+    def _until_fault(self) -> Iterator[str]:
+        try:
+            yield from self._checked()
+        except FaultError as fault:
+            # One sign stands for the fault itself, which may be the first of its row.
+            yield f"{fault.before}\ufffd"
+
+    def _utf_16(self) -> str:
+        return "utf-16-be" if self.original.head(1) == b"\0" else "utf-16-le"
+
+
+def open_stream(original: files.Original, encoding: str | None) -> tuple[TextStream, list[str]]:
+    """Return the text of `original`, checked to the end, and what the person should know about it.
+
+    Raises :class:`SheetError` for what is no text, or in another encoding than `encoding`.
+    """
+    source = original.source
+    head = original.head()
+    named = files.is_packed(source)
+    packed = head.startswith(files.GZIP) and (named or source == files.STANDARD_INPUT)
+    if named and not packed:
+        raise SheetError(f"{source} is not packed with gzip, though its name says so. Rename it without .gz.")
+    if packed:
+        head = next(_unpacked(original, packed=True), b"")
+    if content := files.content_of(head):
+        raise files.mislabelled(source, content)
+    asked = _codec(encoding) if encoding is not None else "utf-8"
+    marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
+    notices = []
+    if marked and encoding is not None and not asked.startswith(marked):
+        notices.append(
+            f"{source} begins with the byte order mark of {marked.upper()}, "
+            f"so --encoding {encoding} was not used"
+        )
+    stream = TextStream(original, packed, marked or asked)
+    stream.check()
+    return stream, notices
+
+
+def _codec(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+        codecs.getincrementaldecoder(encoding)
+        return codecs.lookup(encoding).name
+    except (LookupError, ValueError) as error:
+        raise SheetError(
+            f"--encoding {encoding}: there is no such encoding. "
+            "Name one such as utf-8, utf-16 or windows-1258."
+        ) from error
+
+
+def _unpacked(original: files.Original, *, packed: bool) -> Iterator[bytes]:
+    total = 0
+    try:
+        with original.open() as stream, gzip.open(stream) if packed else stream as plain:
+            content = cast("BinaryIO", plain)
+            while data := content.read(BLOCK):
+                total += len(data)
+                if packed:
+                    _refuse_bomb(original, total)
+                yield data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SheetError(
+            f"{original.source} is damaged: it cannot be unpacked ({error}). Get it again."
+        ) from error
+    except OSError as error:
+        raise files.unreadable(original.source, error) from error
+
+
+def _refuse_bomb(original: files.Original, total: int) -> None:
+    size, _ = original.stamp
+    if total > UNPACKED_LIMIT or (total > RATIO_COUNTS_FROM and total > RATIO_LIMIT * size):
+        raise SheetError(
+            f"{original.source} unpacks to more than {total >> 20:,} MiB, which no sheet of leads does. "
+            "Check where it comes from; if it is right, unpack it and give it in parts."
+        )

@@ -1,0 +1,162 @@
+"""Text files to rows: where each record ends is certain before pandas cuts it into cells.
+
+The whole file is checked when it is opened, so that a fault in its last row is told before the first row is
+sent. No more than a few blocks of it are in memory at any time.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, count, repeat
+
+from importer.errors import InternalError, SheetError
+from importer.model import Place, Row, RowProblem
+from importer.sheets import cells, files
+from importer.sheets.records import Batch, Grammar, find_delimiter
+from importer.sheets.sheet import Sheet, is_header, tidy_headers
+from importer.sheets.stream import TextStream, open_stream
+
+# A sheet of Excel has no more columns (specification "Worksheet size").
+COLUMN_LIMIT = 16_384
+
+_SEPARATOR = re.compile(r'"?sep=([,;|:^~\t])"?(?:\r\n|\n|\r|\Z)', re.IGNORECASE)
+
+
+def open_text(original: files.Original, encoding: str | None, sheets: Sequence[str]) -> Sheet:
+    """Return the one sheet of a text file; `sheets` is what the person asked for.
+
+    Raises :class:`SheetError` if any byte of it cannot be decoded, or it has no header row.
+    """
+    source = original.source
+    stream, notices = open_stream(original, encoding)
+    if sheets:
+        notices.append(f"{source} is text and has no sheets, so --sheet was not used")
+    beginning = next(stream.blocks(), "")
+    separator = _SEPARATOR.match(beginning)
+    skipped = separator.end() if separator else 0
+    delimiter = separator[1] if separator else find_delimiter(beginning, files.suffix_of(source))
+    text = _Text(stream, skipped, Grammar(delimiter))
+    headers, header_row = text.find_headers()
+    read = _Table(text, headers, header_row).rows
+    return Sheet(source, "", headers, header_row, tuple(notices), read)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    stream: TextStream
+    skipped: int
+    """The length of Excel's line ``sep=``, which a spreadsheet hides and does not count."""
+
+    grammar: Grammar
+
+    def batches(self, width: int = 0, header_row: int = 0) -> Iterator[Batch]:
+        blocks = self.stream.blocks()
+        first = next(blocks, "")[self.skipped :]
+        return Grammar(self.grammar.delimiter, width, header_row).batches(chain((first,), blocks))
+
+    def find_headers(self) -> tuple[tuple[str, ...], int]:
+        """Return the headers and the number of their row."""
+        source = self.stream.original.source
+        row = 0
+        for batch in self.batches():
+            for position, record in enumerate(batch.records):
+                row += 1
+                headers = tidy_headers(self.grammar.cells(record))
+                if not is_header(headers):
+                    continue
+                if position in batch.stray:
+                    raise SheetError(
+                        f"{source}, row {row}: a quotation mark stands where none may, so the headers cannot "
+                        "be told apart. Remove it."
+                    )
+                if len(headers) > COLUMN_LIMIT:
+                    raise SheetError(
+                        f"{source}, row {row}: there are {len(headers):,} headers, and a sheet has at most "
+                        f"{COLUMN_LIMIT:,} columns. Check what was exported."
+                    )
+                return headers, row
+        raise SheetError(f"{source} has no text in it. Check that the right file was saved.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    text: _Text
+    headers: tuple[str, ...]
+    header_row: int
+
+    def rows(self) -> Iterator[list[Row]]:
+        following = 1
+        for batch in self.text.batches(len(self.headers), self.header_row):
+            first = following
+            following += len(batch.records)
+            above = max(self.header_row + 1 - first, 0)
+            if above < len(batch.records):
+                yield self._rows(_below(batch, above), first + above)
+
+    def _rows(self, batch: Batch, first: int) -> list[Row]:
+        problems = self._problems(batch)
+        columns = self._columns(batch)
+        source = self.text.stream.original.source
+        numbers = range(first, first + len(batch.records))
+        places = map(Place, repeat(source), repeat(""), numbers)
+        faults = (problems.get(position, ()) for position in count()) if problems else repeat(())
+        rows = list(map(Row, places, zip(*columns, strict=True), faults))
+        return [row for row in rows if row.problems or any(row.cells)]
+
+    def _problems(self, batch: Batch) -> dict[int, tuple[RowProblem, ...]]:
+        grammar, width = self.text.grammar, len(self.headers)
+        problems: dict[int, tuple[RowProblem, ...]] = {
+            position: (cells.stray_quote(),) for position in batch.stray
+        }
+        # Quick to count, and rarely as many: only then the cells themselves are looked at.
+        counts = map(str.count, batch.records, repeat(grammar.delimiter))
+        for position in [position for position, delimiters in enumerate(counts) if delimiters >= width]:
+            if position in batch.stray or not grammar.exceeds(batch.records[position], width):
+                continue
+            if any(map(cells.tidy, grammar.cells(batch.records[position])[width:])):
+                problems[position] = (cells.too_many_cells(width),)
+        return problems
+
+    def _columns(self, batch: Batch) -> list[list[str]]:
+        from pandas import read_csv
+
+        width = range(len(self.headers))
+        records = list(batch.records)
+        for position in batch.stray:
+            records[position] = ""
+        # A last line of full width, since pandas refuses a text whose every line is short.
+        records.append(self.text.grammar.delimiter * (len(width) - 1) + "-")
+        text = "\n".join(records) + "\n"
+        frame = read_csv(
+            io.StringIO(text, newline=""),
+            sep=self.text.grammar.delimiter,
+            header=None,
+            names=width,
+            usecols=width,
+            index_col=False,
+            dtype=object,
+            keep_default_na=False,
+            na_filter=False,
+            skip_blank_lines=False,
+            engine="c",
+            low_memory=False,
+            encoding_errors="surrogatepass",
+        )
+        if len(frame) != len(records):
+            raise InternalError(f"pandas made {len(frame)} rows of {len(records)} lines; please report it.")
+        columns = cells.tidy_columns(text, (frame[index].tolist() for index in width))
+        for position in batch.stray:
+            line = batch.records[position].split(self.text.grammar.delimiter)
+            for column, cell in zip(columns, chain(line, repeat("")), strict=False):
+                column[position] = cells.tidy(cell)
+        for column in columns:
+            del column[-1]
+        return columns
+
+
+def _below(batch: Batch, above: int) -> Batch:
+    stray = frozenset(position - above for position in batch.stray if position >= above)
+    return Batch(batch.records[above:], stray) if above else batch
