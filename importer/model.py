@@ -120,6 +120,123 @@ class Application:
     """ISO 8601, UTC, as the API wrote it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the API, not signed yet: what is sent is decided once, each attempt signs it anew."""
+
+    method: str
+    path: str
+    """Below the base URL, with a slash in front."""
+
+    content: bytes
+    """The body, byte for byte as sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for a request, as far as it was read."""
+
+    status: int
+    body: bytes
+    complete: bool = True
+    """False when the body went on beyond what the importer reads."""
+
+    retry_after: str = ""
+    """The header Retry-After as it came; so are `date` and `location`."""
+
+    date: str = ""
+    location: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoAnswer:
+    """Why nothing that can be read came back."""
+
+    code: str
+    """Stable and made for scripts: ``connect``, ``tls``, ``timeout``, ``disconnected`` …"""
+
+    message: str
+    handed_over: bool
+    """Whether any byte of the request was given to a connection: if not, nothing was processed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The API answered with an application."""
+
+    application: Application
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The API refused the row in its own error format; the row must be mended."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """The request was sent, and no answer came that can be trusted: an application may exist."""
+
+    error: ErrorInfo
+    resendable: bool = True
+    """False when the API said that it succeeded: to send again would be to create twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class TryAgain:
+    """There is proof that the request was not processed."""
+
+    error: ErrorInfo
+    wait_seconds: float = 0.0
+    """How long the API asked to wait, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetUpWrong:
+    """The API refuses this client, whatever the row; nothing was processed."""
+
+    error: ErrorInfo
+
+
+Ending = Created | Rejected | InDoubt | TryAgain | SetUpWrong
+"""How one attempt ended; closed, so that every reader of it is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Not created, for certain, and the tries are used up."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True)
+class NotAttempted:
+    """The run stopped before the row was settled, with proof that nothing was processed."""
+
+    error: ErrorInfo | None = None
+    """How the last attempt ended, if there was one."""
+
+
+RowEnd = Created | Rejected | InDoubt | Failed | NotAttempted
+"""How a lead that was to be sent ended in this run; closed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow:
+    """One line of a results file."""
+
+    place: Place
+    customer_id: str
+    outcome: OutcomeName
+    application: Application | None = None
+    attempts: int = 0
+    """Tries in this run; 0 where nothing was sent."""
+
+    error: ErrorInfo | None = None
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class Totals:
     """The counts of a run; mutable, since the runner counts on it while it goes."""
