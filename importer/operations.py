@@ -1,0 +1,225 @@
+"""The calls of the lead API: what is sent for them, and what an answer, or none, proves. Pure.
+
+A lead that the API may have created is never sent again, so what an attempt proves decides everything:
+
+==========================================================  ==================================================
+evidence                                                    ending
+==========================================================  ==================================================
+no byte of the request was handed to a connection           :class:`TryAgain`
+429                                                         :class:`TryAgain`, after Retry-After
+5xx in the API's own error format                           :class:`TryAgain`
+503 with Retry-After                                        :class:`TryAgain`, after Retry-After
+reason ``invalid_signature``, 401, 403, 404, 405, 3xx       :class:`SetUpWrong`
+another 4xx, or 2xx, in the API's own error format          :class:`Rejected`
+2xx with an application of our customer                     :class:`Created`
+any other 2xx                                               :class:`InDoubt`, not to be sent again at all
+anything else                                               :class:`InDoubt`
+==========================================================  ==================================================
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from importer.model import (
+    Answer,
+    Application,
+    Created,
+    Ending,
+    ErrorInfo,
+    InDoubt,
+    Lead,
+    NoAnswer,
+    Rejected,
+    Request,
+    SetUpWrong,
+    TryAgain,
+)
+
+APPLICATIONS = "/lead/applications"
+
+MESSAGE_LIMIT = 300
+"""Signs of a message of the API that are kept: enough to act on, little for a stranger's page to fill."""
+
+# A clock that is off by less is not worth telling; the API does not say how far it may be.
+_NOTABLE_SKEW_SECONDS = 30
+
+_SET_UP_STATUSES = {401, 403, 404, 405}
+_SET_UP_REASONS = {"invalid_signature"}
+
+# Personal data that the API may repeat in a message: long numbers, and addresses of mail.
+_PERSONAL = re.compile(r"[+\d][\d\s.()-]{6,}\d|\S+@\S+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+def create_application(lead: Lead) -> Request:
+    """Return the request that creates an application for `lead`.
+
+    The body is what JavaScript's ``JSON.stringify`` would make of it, as in the documentation's samples: no
+    blanks, text as UTF-8. `inputs` is a string of JSON inside it.
+    """
+    body = _json({"customer_id": lead.customer_id, "inputs": _json(lead.inputs)})
+    return Request("POST", APPLICATIONS, body.encode())
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
+    """Return what `answer` proves about the request that :func:`create_application` made of `lead`.
+
+    `now` is seconds since the epoch, UTC; a date in Retry-After and the server's clock are held against it.
+    """
+    if isinstance(answer, NoAnswer):
+        error = ErrorInfo(code=answer.code, message=answer.message)
+        return InDoubt(error) if answer.handed_over else TryAgain(error)
+    document = _document(answer)
+    told = _error(lead, answer, document)
+    error = told or ErrorInfo(
+        code=f"http_{answer.status}",
+        message=f"the API answered {answer.status}, not in its own error format",
+        http_status=answer.status,
+    )
+    if answer.status in _SET_UP_STATUSES or 300 <= answer.status < 400 or error.reason in _SET_UP_REASONS:
+        return SetUpWrong(_with_set_up_advice(error, answer, now))
+    if answer.status == 429 or (answer.status == 503 and answer.retry_after):
+        return TryAgain(error, _wait_seconds(answer.retry_after, now))
+    if told and answer.status >= 500:
+        return TryAgain(error)
+    if told:
+        return Rejected(error)
+    if 200 <= answer.status < 300:
+        return _read_success(lead, answer, document)
+    return InDoubt(error)
+
+
+def _read_success(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> Ending:
+    data = document.get("data") if document else None
+    if not isinstance(data, dict):
+        return _unreadable(
+            answer, "unreadable_success", "the API answered that it succeeded, but not with what"
+        )
+    application_id = _identifier(data.get("id"))
+    if not application_id:
+        return _unreadable(answer, "no_application_id", "the API answered that it succeeded, but gave no id")
+    if _identifier(data.get("customer_id")) != lead.customer_id:
+        return _unreadable(
+            answer, "other_customer", "the API answered with the application of another customer"
+        )
+    return Created(
+        Application(
+            application_id=application_id,
+            status=_line(data.get("status")),
+            created_at=_line(data.get("created_at")),
+        )
+    )
+
+
+def _unreadable(answer: Answer, code: str, message: str) -> InDoubt:
+    return InDoubt(ErrorInfo(code=code, message=message, http_status=answer.status), resendable=False)
+
+
+def _document(answer: Answer) -> Mapping[str, Any] | None:
+    if not answer.complete:
+        return None
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _error(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> ErrorInfo | None:
+    """Return the error in the API's own format, or None if the answer is something else.
+
+    The format is ``{"data": null, "error": {…}}``; an older page of the documentation shows the inner object
+    alone. An answer that has an application, too, contradicts itself and is neither.
+    """
+    if not document or document.get("data") is not None:
+        return None
+    error = document.get("error", document)
+    if not isinstance(error, dict) or type(error.get("code")) is not int:
+        return None
+    if not isinstance(error.get("message"), str):
+        return None
+    metadata = error.get("metadata")
+    return ErrorInfo(
+        code=f"http_{answer.status}",
+        message=_without_personal_data(lead, _line(error["message"])) or "the API gave no message",
+        reason=_line(error.get("reason")),
+        http_status=answer.status,
+        request_id=_line(metadata.get("request_id")) if isinstance(metadata, dict) else "",
+    )
+
+
+def _line(value: object) -> str:
+    """Return a text of the API as one line of bounded length; empty for anything but text."""
+    text = _CONTROL.sub(" ", value) if isinstance(value, str) else ""
+    return " ".join(text.split())[:MESSAGE_LIMIT]
+
+
+def _identifier(value: object) -> str:
+    # The documentation has ids as strings; as a number in JSON one has all its digits here, too.
+    return str(value) if type(value) is int else _line(value)
+
+
+def _without_personal_data(lead: Lead, message: str) -> str:
+    for name, value in lead.inputs.items():
+        if isinstance(value, str) and len(value) > 1:
+            message = message.replace(value, f"<{name}>")
+    return _PERSONAL.sub("<…>", message)
+
+
+def _wait_seconds(retry_after: str, now: float) -> float:
+    """Return how long Retry-After asks to wait: seconds or an HTTP date (RFC 9110, section 10.2.3).
+
+    What is neither, or lies in the past, asks for nothing.
+    """
+    text = retry_after.strip()
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        return float(text)
+    moment = _moment(text)
+    return 0.0 if moment is None else max(0.0, moment - now)
+
+
+def _moment(text: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _with_set_up_advice(error: ErrorInfo, answer: Answer, now: float) -> ErrorInfo:
+    server = _moment(answer.date)
+    skew = 0.0 if server is None else now - server
+    if 300 <= answer.status < 400:
+        advice = f"it redirects to {_line(answer.location) or 'elsewhere'}; check --base-url and --env"
+    elif answer.status in (404, 405):
+        advice = "there is no such operation at this address; check --base-url and --env"
+    elif abs(skew) >= _NOTABLE_SKEW_SECONDS:
+        direction = "ahead of" if skew > 0 else "behind"
+        advice = (
+            f"the clock of this machine is {abs(skew):.0f} seconds {direction} the API's; set the clock, "
+            "then check the client key, the client secret and --env"
+        )
+    else:
+        advice = "check the client key, the client secret and that both are those of --env"
+    return ErrorInfo(
+        code="invalid_signature" if error.reason in _SET_UP_REASONS else error.code,
+        message=f"{error.message}: {advice}",
+        reason=error.reason,
+        http_status=error.http_status,
+        request_id=error.request_id,
+    )
+
+
+def utc_text(seconds: float) -> str:
+    """Return a moment in `seconds` since the epoch as ISO 8601, UTC, milliseconds, as the API writes it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

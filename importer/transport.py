@@ -1,0 +1,234 @@
+"""One request out; one answer, or one translated failure, back, and whether a byte was handed over.
+
+Before the first byte of a request leaves, and only once there is a connection to leave on, the transport
+awaits what the caller wants to be true by then (the ledger's intent). So a failed connection leaves no doubt,
+and an intent that cannot be written sends nothing. This is done where the connector hands out a connection,
+after which aiohttp awaits nothing but its own writing. A kept connection that the server has closed meanwhile
+is noticed there, too, and replaced by another one, since nothing was written to it yet.
+
+Redirects are not followed, certificates are always verified, proxies of the environment are used only when
+asked for, and at most 64 KiB of an answer are read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from yarl import URL
+
+from importer import __version__
+from importer.errors import InternalError
+from importer.model import Answer, NoAnswer, Request
+
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer that are read; an application is a few hundred."""
+
+CONNECT_SECONDS = 15.0
+"""How long connecting may take, with the name look-up and TLS."""
+
+# A server that closes an idle connection does so after a few seconds; nginx, 75. What is not reused for this
+# long is not reused at all, so that the race against the server's closing is rare to begin with.
+_KEEPALIVE_SECONDS = 4.0
+
+
+@dataclass(slots=True)
+class _Handover:
+    """What is to happen before the first byte of one request, and whether it has happened."""
+
+    before_first_byte: Callable[[], Awaitable[None]]
+    deadline: asyncio.Timeout
+    seconds: float
+    done: bool = False
+    head: Answer | None = None
+    """The answer without its body, as soon as it began: its status may be proof by itself."""
+
+    async def prepare(self) -> None:
+        await self.before_first_byte()
+        self.deadline.reschedule(asyncio.get_running_loop().time() + self.seconds)
+
+
+_HANDOVER: ContextVar[_Handover] = ContextVar("handover")
+
+
+class _Connector(aiohttp.TCPConnector):
+    async def connect(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
+    ) -> Connection:
+        handover = _HANDOVER.get()
+        prepared = False
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if not prepared:
+                try:
+                    await handover.prepare()
+                except BaseException:
+                    connection.close()
+                    raise
+                prepared = True
+            if connection.transport is not None and not connection.transport.is_closing():
+                handover.done = True
+                return connection
+            connection.close()
+
+
+class Transport:
+    """Sends requests to one API through a pool of connections; an asynchronous context manager.
+
+    `connections` is how many requests may be under way at once: with as many callers none ever waits for a
+    connection. `answer_seconds` counts from the first byte of a request to the last one of its answer.
+    `resolver` replaces the system's look-up of names.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connections: int,
+        answer_seconds: float,
+        connect_seconds: float = CONNECT_SECONDS,
+        proxy_from_environment: bool = False,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._connections = connections
+        self._answer_seconds = answer_seconds
+        self._connect_seconds = connect_seconds
+        self._proxy_from_environment = proxy_from_environment
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+        self._under_way: set[asyncio.Timeout] = set()
+        self._urls: dict[str, URL] = {}
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=_Connector(
+                limit=self._connections,
+                keepalive_timeout=_KEEPALIVE_SECONDS,
+                resolver=self._resolver,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"lead-importer/{__version__}", "Accept-Encoding": "identity"},
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_seconds),
+            trust_env=self._proxy_from_environment,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def abandon(self) -> None:
+        """Stop waiting for every answer that is under way; each of these calls returns a NoAnswer."""
+        for deadline in self._under_way:
+            deadline.reschedule(0)
+
+    async def send(
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        before_first_byte: Callable[[], Awaitable[None]],
+    ) -> Answer | NoAnswer:
+        """Send `request` once and return what came back.
+
+        `before_first_byte` is awaited on a connection that is ready, and what it raises comes out of here
+        with nothing sent. No failure of the network is raised.
+        """
+        if self._session is None:
+            raise InternalError("The transport is used outside of its context; please report it.")
+        deadline = asyncio.timeout(None)
+        handover = _Handover(before_first_byte, deadline, self._answer_seconds)
+        token = _HANDOVER.set(handover)
+        self._under_way.add(deadline)
+        try:
+            async with deadline:
+                return await self._exchange(self._session, request, headers, handover)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return handover.head or _translated(error, handed_over=handover.done)
+        finally:
+            self._under_way.discard(deadline)
+            _HANDOVER.reset(token)
+
+    async def _exchange(
+        self,
+        session: aiohttp.ClientSession,
+        request: Request,
+        headers: Mapping[str, str],
+        handover: _Handover,
+    ) -> Answer:
+        async with session.request(
+            request.method,
+            self._url(request.path),
+            data=request.content or None,
+            headers=headers,
+            allow_redirects=False,
+        ) as response:
+            handover.head = Answer(
+                status=response.status,
+                body=b"",
+                complete=False,
+                retry_after=response.headers.get("Retry-After", ""),
+                date=response.headers.get("Date", ""),
+                location=response.headers.get("Location", ""),
+            )
+            body = await _read(response)
+            return handover.head if body is None else replace(handover.head, body=body, complete=True)
+
+    def _url(self, path: str) -> URL:
+        if path not in self._urls:
+            # The path is signed as it stands, so it must travel as it stands.
+            self._urls = {path: URL(self._base_url + path, encoded=True)}
+        return self._urls[path]
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """Return the body, or None if it goes on beyond what is read."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > ANSWER_LIMIT:
+            response.close()
+            return None
+    return b"".join(parts)
+
+
+def _translated(error: Exception, *, handed_over: bool) -> NoAnswer:
+    code, message = _cause(error, handed_over=handed_over)
+    return NoAnswer(code=code, message=message, handed_over=handed_over)
+
+
+def _cause(error: Exception, *, handed_over: bool) -> tuple[str, str]:
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return "tls", "the server's certificate cannot be verified; check --base-url and this clock"
+        case aiohttp.ClientConnectorDNSError():
+            return "dns", "the name of the server cannot be found; check --base-url and the network"
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return "proxy", "the proxy did not let the connection through; check the proxy"
+        case aiohttp.ClientConnectorError():
+            reason = error.os_error.strerror or "no connection"
+            return "connect", f"the server could not be reached ({reason}); check the network and --base-url"
+        case TimeoutError() if handed_over:
+            return "timeout", "the request was sent, and no answer came in time"
+        case TimeoutError():
+            return "connect_timeout", "the server could not be reached in time; check the network"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return "disconnected", "the connection was lost before an answer came"
+        case aiohttp.ClientResponseError():
+            return "garbage", "what came back is not HTTP"
+        case _:
+            return "connection", f"the connection failed ({type(error).__name__})"
