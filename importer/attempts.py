@@ -1,0 +1,230 @@
+"""One lead, from its intent to its end: sign, send, judge, and try again where nothing was processed.
+
+The ledger knows of every step before it matters: the intent before the first byte, and, when an attempt was
+proved not to be processed, that the lead is pending again, before the wait for the next one begins.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol, assert_never
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
+
+from importer.ledger import Ledger
+from importer.model import (
+    Answer,
+    Created,
+    Ending,
+    ErrorInfo,
+    Failed,
+    InDoubt,
+    Lead,
+    NoAnswer,
+    NotAttempted,
+    Rejected,
+    Request,
+    RowEnd,
+    SetUpWrong,
+    TryAgain,
+)
+from importer.operations import create_application, read_creation
+from importer.signing import Credentials, signed_headers
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 30.0
+
+LONGEST_OBEYED_SECONDS = 600.0
+"""An API that asks for a longer pause than this is not available; the run stops rather than waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLead:
+    """A lead that is to be sent."""
+
+    lead: Lead
+    number: int
+    """Its number in the ledger."""
+
+    doubtful: bool = False
+    """Whether an earlier request may have created it: then nothing but an application settles it."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """One attempt, as it is told to whoever watches."""
+
+    pending: PendingLead
+    number: int
+    """1 for the first try of the lead in this run."""
+
+    ending: Ending
+    requested: bool
+    """Whether a request was handed to a connection."""
+
+    seconds: float
+
+
+class Sender(Protocol):
+    """What sends one request; :class:`importer.transport.Transport` does."""
+
+    async def send(
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        before_first_byte: Callable[[], Awaitable[None]],
+    ) -> Answer | NoAnswer:
+        """Await `before_first_byte`, then send `request` once, and return what came back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What an attempt needs of the run around it; time and chance come from here alone."""
+
+    clock: Callable[[], float]
+    """Seconds since the epoch, UTC."""
+
+    timer: Callable[[], float]
+    """Seconds that never go back, for lengths of time."""
+
+    pause: Callable[[float], Awaitable[None]]
+    """Waits so many seconds, or until the run is stopping."""
+
+    turn: Callable[[], AbstractAsyncContextManager[None]]
+    """Is entered when the next attempt may begin, and left when it has ended."""
+
+    stopping: Callable[[], bool]
+    """Whether the run is stopping, so that nothing new may be sent."""
+
+    told: Callable[[AttemptEnded], None]
+    """Is told of every attempt when it has ended."""
+
+    chance: random.Random
+
+
+class Submitter:
+    """Submits leads, each to its end; any number of them at once."""
+
+    def __init__(
+        self,
+        *,
+        run: int,
+        ledger: Ledger,
+        sender: Sender,
+        credentials: Credentials,
+        attempts: int,
+        resend_doubtful: bool,
+        surroundings: Surroundings,
+    ) -> None:
+        self._run = run
+        self._ledger = ledger
+        self._sender = sender
+        self._credentials = credentials
+        self._attempts = attempts
+        self._resend_doubtful = resend_doubtful
+        self._around = surroundings
+
+    async def submit(self, pending: PendingLead) -> RowEnd:
+        """Submit a lead, and return how it ended; the ledger has been told by then."""
+        course = _Course(create_application(pending.lead), _known_doubt() if pending.doubtful else None)
+        # State of tenacity lives in the object, so each lead has its own.
+        retrying = AsyncRetrying(
+            retry=retry_if_result(self._may_try_again),
+            stop=lambda state: self._around.stopping() or stop_after_attempt(self._attempts)(state),
+            wait=self._wait_seconds,
+            sleep=self._around.pause,
+            retry_error_callback=_last_ending,
+        )
+        ending: Ending | None = await retrying(self._attempt, pending, course)
+        end = self._conclude(course, ending)
+        if course.tries:
+            self._ledger.record(self._run, pending.number, end, course.tries)
+        return end
+
+    async def _attempt(self, pending: PendingLead, course: _Course) -> Ending | None:
+        """Try once, unless the run is stopping; return how the last try ended, None if there was none."""
+        async with self._around.turn():
+            if not self._around.stopping():
+                await self._try(pending, course)
+        return course.ending
+
+    async def _try(self, pending: PendingLead, course: _Course) -> None:
+        course.tries += 1
+        intended = False
+
+        async def intend() -> None:
+            nonlocal intended
+            await self._ledger.intend(self._run, pending.number, course.tries)
+            intended = True
+
+        begun = self._around.timer()
+        now = self._around.clock()
+        headers = signed_headers(self._credentials, course.request.content, int(now * 1000))
+        answer = await self._sender.send(course.request, headers, intend)
+        ending = read_creation(pending.lead, answer, self._around.clock())
+        course.ending = ending
+        if isinstance(ending, InDoubt):
+            course.doubt = ending.error
+        elif isinstance(ending, TryAgain) and intended:
+            end = InDoubt(course.doubt) if course.doubt else NotAttempted(ending.error)
+            self._ledger.record(self._run, pending.number, end, course.tries)
+        seconds = self._around.timer() - begun
+        self._around.told(AttemptEnded(pending, course.tries, ending, intended, seconds))
+
+    def _may_try_again(self, ending: Ending | None) -> bool:
+        match ending:
+            case TryAgain(wait_seconds=seconds):
+                return seconds <= LONGEST_OBEYED_SECONDS
+            case InDoubt(resendable=resendable):
+                return resendable and self._resend_doubtful
+            case _:
+                return False
+
+    def _wait_seconds(self, state: RetryCallState) -> float:
+        """Return the length of the pause: exponential with jitter, after what the API asked for."""
+        ending = _last_ending(state)
+        asked = ending.wait_seconds if isinstance(ending, TryAgain) else 0.0
+        ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
+        return asked + self._around.chance.uniform(ceiling / 10, ceiling)
+
+    def _conclude(self, course: _Course, ending: Ending | None) -> RowEnd:
+        match ending:
+            case Created() | InDoubt():
+                return ending
+            case _ if course.doubt:
+                return InDoubt(course.doubt)
+            case Rejected():
+                return ending
+            case TryAgain(error, seconds) if (
+                course.tries >= self._attempts and seconds <= LONGEST_OBEYED_SECONDS
+            ):
+                return Failed(error)
+            case TryAgain(error) | SetUpWrong(error):
+                return NotAttempted(error)
+            case None:
+                return NotAttempted()
+        assert_never(ending)
+
+
+@dataclass(slots=True)
+class _Course:
+    request: Request
+    doubt: ErrorInfo | None
+    """Why an application may exist already; whatever comes later does not take that back."""
+
+    tries: int = 0
+    ending: Ending | None = None
+
+
+def _known_doubt() -> ErrorInfo:
+    return ErrorInfo(
+        code="earlier_doubt", message="an earlier request may have created it, and no later one settled that"
+    )
+
+
+def _last_ending(state: RetryCallState) -> Ending | None:
+    ending: Ending | None = state.outcome.result() if state.outcome else None
+    return ending

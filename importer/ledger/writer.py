@@ -1,0 +1,168 @@
+"""One SQLite connection on a thread of its own, with many pieces of work in each transaction.
+
+What is asked for while a transaction is being written waits and goes into the next one together, so that the
+cost of syncing the disk is shared. The order of asking is the order of writing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from importer.errors import ImporterError, LedgerBusyError, LedgerError, UsageError
+
+_GROUP_LIMIT = 512
+
+_T = TypeVar("_T")
+
+Work = Callable[[sqlite3.Connection], _T]
+
+
+@dataclass(slots=True)
+class _Job:
+    work: Work[Any]
+    asynchronous: asyncio.Future[Any] | None = None
+    blocking: Future[Any] | None = None
+    result: Any = None
+    error: Exception | None = None
+
+
+class SqliteWriter:
+    """Does work on the database at `path`, which one connection locks for as long as it is open.
+
+    A piece of work that raises :class:`ImporterError` must not have written anything; only its own caller is
+    told. Once the database itself fails, that and everything later raises :class:`LedgerError`
+    (:class:`LedgerBusyError` if another program has it, :class:`UsageError` if it is no database), and
+    nothing of the transaction is kept.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._broken: ImporterError | None = None
+        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Do the work that is waiting, and close the database."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def post(self, work: Work[object]) -> None:
+        """Have `work` done, no later than anything that is asked for after it."""
+        self._jobs.put(_Job(work))
+
+    async def ask(self, work: Work[_T]) -> _T:
+        """Return what `work` returns, once it is on disk."""
+        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(work, asynchronous=future))
+        return await future
+
+    def call(self, work: Work[_T]) -> _T:
+        """Return what `work` returns, once it is on disk, and let nothing else happen meanwhile."""
+        future: Future[_T] = Future()
+        self._jobs.put(_Job(work, blocking=future))
+        return future.result()
+
+    def _serve(self) -> None:
+        connection: sqlite3.Connection | None = None
+        more = True
+        while more:
+            jobs: list[_Job] = []
+            job = self._jobs.get()
+            with suppress(queue.Empty):
+                while job is not None:
+                    jobs.append(job)
+                    if len(jobs) == _GROUP_LIMIT:
+                        break
+                    job = self._jobs.get_nowait()
+            more = job is not None
+            try:
+                if connection is None and self._broken is None:
+                    connection = self._connect()
+                if connection is not None:
+                    self._write(connection, jobs)
+            except sqlite3.Error as error:
+                self._break(error)
+            for unfinished in jobs:
+                unfinished.error = unfinished.error or self._broken
+            _deliver(jobs)
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=0, cached_statements=64)
+        for pragma in (
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "cache_size = -16384",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _write(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+        if self._broken is not None:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        for job in jobs:
+            # What a job refuses it refuses before it writes, so the others of its group are not touched.
+            try:
+                job.result = job.work(connection)
+            except ImporterError as error:
+                job.error = error
+        connection.execute("COMMIT")
+
+    def _break(self, error: sqlite3.Error) -> None:
+        name = getattr(error, "sqlite_errorname", "")
+        if name.startswith("SQLITE_BUSY"):
+            self._broken = LedgerBusyError(
+                f"Another program holds the ledger {self._path}. Close it, and start again."
+            )
+        elif name == "SQLITE_NOTADB":
+            self._broken = UsageError(
+                f"{self._path} is no ledger, and was left as it is. Give another file with --ledger."
+            )
+        else:
+            self._broken = LedgerError(
+                f"The ledger {self._path} cannot be read or written ({error}), so nothing more is sent. "
+                "Check the disk, its free space and the file's owner; what was written before is kept."
+            )
+
+
+def _deliver(jobs: Sequence[_Job]) -> None:
+    asynchronous = []
+    for job in jobs:
+        if job.blocking is not None:
+            if job.error is None:
+                job.blocking.set_result(job.result)
+            else:
+                job.blocking.set_exception(job.error)
+        elif job.asynchronous is not None:
+            asynchronous.append(job)
+    if asynchronous:
+        # The loop is gone when its run was given up; then nobody waits any more.
+        with suppress(RuntimeError):
+            future = asynchronous[0].asynchronous
+            if future is not None:
+                future.get_loop().call_soon_threadsafe(_resolve, asynchronous)
+
+
+def _resolve(jobs: Sequence[_Job]) -> None:
+    for job in jobs:
+        future = job.asynchronous
+        if future is None or future.done():
+            continue
+        if job.error is None:
+            future.set_result(job.result)
+        else:
+            future.set_exception(job.error)
