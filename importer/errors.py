@@ -6,8 +6,10 @@
     ├── UsageError               options, settings or a file are wrong: nothing was sent            2
     │   ├── SheetError           a file cannot be read as a table of leads
     │   ├── MappingError         the headers do not tell which column is which field
-    │   └── TemplateError        an input template is not what it should be
+    │   ├── TemplateError        an input template is not what it should be
+    │   └── ResultsError         results cannot be written; the ledger has them
     ├── StoppedError             the API refuses or is not there: the rest was not attempted        4
+    ├── InterruptedRunError      a signal asked the run to end                                130, 143
     ├── LedgerBusyError          another run holds the ledger                                       5
     └── InternalError            the importer broke one of its own promises                        70
         └── LedgerError          the ledger cannot be read or written
@@ -44,10 +46,22 @@ class TemplateError(UsageError):
     """An input template is not known, or its file is malformed."""
 
 
+class ResultsError(UsageError):
+    """Results cannot be written; the ledger has them: ``lead-importer results FILE`` writes them again."""
+
+
 class StoppedError(ImporterError):
     """The API refuses this client or is not there; going on would only repeat it."""
 
     exit_code = 4
+
+
+class InterruptedRunError(ImporterError):
+    """A signal asked the run to end; what was under way was settled, the rest was not attempted."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
 
 
 class LedgerBusyError(ImporterError):

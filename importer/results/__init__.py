@@ -1,0 +1,22 @@
+"""Results to files: what became of each row, and the rows to mend.
+
+Every file is written beside its place and put there when it is complete, so whoever opens it sees the earlier
+file or the whole new one. A file that cannot be written is a :class:`importer.errors.ResultsError`; what the
+rows themselves raise on the way passes through, and leaves the earlier file as it was.
+
+==========  ======================================================================================
+``.csv``    UTF-8 with BOM, so that Excel shows Vietnamese; lines end as RFC 4180 and Excel have it
+``.jsonl``  UTF-8, one object a line, with numbers, nulls and lists as such
+``.xlsx``   every text a text cell, so that no digit of an id and no zero of a phone is lost
+==========  ======================================================================================
+
+In ``.csv`` and ``.xlsx`` each text, headers too, is defused (:mod:`importer.formulas`). What a format cannot
+hold at all, such as a control character in a workbook, becomes a sign that says that something stood there.
+"""
+
+from __future__ import annotations
+
+from importer.results.lines import COLUMNS, write_results, write_summary
+from importer.results.retry import RetryRow, RetryTable, write_retry
+
+__all__ = ["COLUMNS", "RetryRow", "RetryTable", "write_results", "write_retry", "write_summary"]

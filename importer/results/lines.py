@@ -1,0 +1,102 @@
+"""The results file, one line a row, and the summary of a run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+from importer.errors import UsageError
+from importer.model import ResultRow
+from importer.results.replacing import replacing
+from importer.results.tables import Cell, Table, write_csv, write_workbook
+
+# Each column with its width on a sheet.
+_WIDTHS = {
+    "source": 24,
+    "sheet": 14,
+    "row": 8,
+    "customer_id": 22,
+    "outcome": 14,
+    "application_id": 22,
+    "status": 14,
+    "created_at": 24,
+    "attempts": 10,
+    "http_status": 12,
+    "error_code": 18,
+    "error_reason": 20,
+    "error_message": 60,
+    "request_id": 38,
+    "notes": 60,
+}
+
+COLUMNS: tuple[str, ...] = tuple(_WIDTHS)
+"""The columns of a results file, in their order."""
+
+# JSON may hold them as they are, yet some readers (`str.splitlines`, JavaScript) take them for line ends.
+_LINE_END = re.compile("[\x85\u2028\u2029]")
+
+
+def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
+    """Write `rows` to `path` in the order given, in the format of its suffix: .csv, .jsonl or .xlsx.
+
+    CSV and JSON lines take the same memory for any number of rows. Raises :class:`UsageError` for another
+    suffix, and :class:`importer.errors.ResultsError` if the file cannot be written or a sheet cannot hold so
+    many rows; whatever `rows` raises passes through, and the earlier file stays.
+    """
+    suffix = path.suffix.casefold()
+    if suffix not in (".csv", ".jsonl", ".xlsx"):
+        raise UsageError(
+            f"{path}: results are written as .csv, .jsonl or .xlsx. Let the file's name end in one of these."
+        )
+    with replacing(path) as file:
+        if suffix == ".jsonl":
+            _write_json_lines(file, rows)
+            return
+        lines = ([*_cells(row), "; ".join(row.notes)] for row in rows)
+        if suffix == ".csv":
+            write_csv(file, COLUMNS, lines)
+        else:
+            write_workbook(file, path, [Table("Results", COLUMNS, tuple(_WIDTHS.values()), lines)])
+
+
+def write_summary(path: Path, summary: Mapping[str, object]) -> None:
+    """Write `summary` to `path` as indented JSON in UTF-8.
+
+    Raises :class:`importer.errors.ResultsError` if the file cannot be written.
+    """
+    text = json.dumps(dict(summary), ensure_ascii=False, indent=2)
+    with replacing(path) as file:
+        file.write(f"{text}\n".encode(errors="replace"))
+
+
+def _write_json_lines(file: IO[bytes], rows: Iterable[ResultRow]) -> None:
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    for row in rows:
+        line = encode(dict(zip(COLUMNS, chain(_cells(row), [list(row.notes)]), strict=True)))
+        line = _LINE_END.sub(lambda end: f"\\u{ord(end[0]):04x}", line)
+        file.write(f"{line}\n".encode(errors="replace"))
+
+
+def _cells(row: ResultRow) -> list[Cell]:
+    """Return the cells of `row` without its notes, which each format writes in its own way."""
+    application, error = row.application, row.error
+    return [
+        row.place.source,
+        row.place.sheet,
+        row.place.row,
+        row.customer_id,
+        row.outcome.value,
+        application.application_id if application else "",
+        application.status if application else "",
+        application.created_at if application else "",
+        row.attempts,
+        error.http_status if error else None,
+        error.code if error else "",
+        error.reason if error else "",
+        error.message if error else "",
+        error.request_id if error else "",
+    ]

@@ -1,0 +1,61 @@
+"""A file that is there as a whole or not at all, and what to say when it cannot be."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from importer.errors import ResultsError
+
+_ADVICE = {
+    errno.EACCES: "Close it if a spreadsheet has it open, or name a file in a folder that you may write to.",
+    errno.ENOENT: "Create the folder first, or name a file in one that is there.",
+    errno.ENOSPC: "Free some space, or name a file on another disk.",
+    errno.EISDIR: "Name a file; this is a folder.",
+}
+_ADVICE[errno.EPERM] = _ADVICE[errno.EROFS] = _ADVICE[errno.EACCES]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a temporary file in the folder of `path`, and put it in the place of `path` when the body is done.
+
+    Only its owner can read a new file, since it holds personal data; a file that was there keeps its mode. A
+    symbolic link stays one, and what it points to is replaced. If the body raises, `path` is as it was and
+    the temporary file is gone. Raises :class:`ResultsError` for an :class:`OSError`, the body's own too.
+    """
+    with translating(path):
+        target = Path(os.path.realpath(path))
+        descriptor, name = tempfile.mkstemp(prefix=".lead-importer-", suffix=".tmp", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileNotFoundError):
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            temporary.replace(target)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def translating(path: Path) -> Iterator[None]:
+    """Raise :class:`ResultsError` for an :class:`OSError` of the body, which writes `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        advice = _ADVICE.get(error.errno or 0, "Name another file.")
+        raise ResultsError(
+            f"{path}: the file cannot be written ({reason}). {advice} The ledger has the results: "
+            "`lead-importer results FILE` writes them again."
+        ) from error
