@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from importer.errors import MappingError
+from importer.formulas import undefuse
 from importer.model import InvalidRow, Lead, Row, RowProblem
 from importer.templates import Field, Kind, Template, customer_id_field
 
@@ -59,12 +60,10 @@ class SheetMapping:
 
     @staticmethod
     def _value(column: Column, row: Row, problems: list[RowProblem], notes: list[str]) -> str:
-        text = row.cells[column.index] if column.index < len(row.cells) else ""
+        text = undefuse(row.cells[column.index] if column.index < len(row.cells) else "")
         if not text:
             if column.field.required and not any(known.column == column.header for known in row.problems):
-                problems.append(
-                    RowProblem("missing", f"{column.field.name} is empty; fill in the cell", column.header)
-                )
+                problems.append(RowProblem("missing", "the cell is empty; fill it in", column.header))
             return ""
         value, note = repair(column.field.kind, column.field.name, text)
         if note:

@@ -25,6 +25,9 @@ class Sheet:
     header_row: int
     """The number of the row that the headers stand in, as the person sees it."""
 
+    height: int
+    """About how many rows are below the headers: lines of a text file, blank ones too; for a progress bar."""
+
     notices: tuple[str, ...]
     """What the person should know, such as hidden sheets that were left out."""
 

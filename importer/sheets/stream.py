@@ -74,11 +74,17 @@ class TextStream:
                 yield text if begun else text.removeprefix(_BYTE_ORDER_MARK)
                 begun = True
 
-    def check(self) -> None:
-        """Read everything once. Raises :class:`SheetError` that says in which row the first fault is."""
+    def check(self) -> int:
+        """Read everything once, and return how many lines there are.
+
+        Raises :class:`SheetError` that says in which row the first fault is.
+        """
+        line_feeds = carriage_returns = 0
         try:
-            for _ in self._checked():
-                pass
+            for block in self._checked():
+                line_feeds += block.count("\n")
+                carriage_returns += block.count("\r")
+            return max(line_feeds, carriage_returns) + 1
         except FaultError as fault:
             delimiter = find_delimiter(next(self._until_fault()), "")
             batches = Grammar(delimiter).batches(self._until_fault())
@@ -115,8 +121,8 @@ class TextStream:
         return "utf-16-be" if self.original.head(1) == b"\0" else "utf-16-le"
 
 
-def open_stream(original: files.Original, encoding: str | None) -> tuple[TextStream, list[str]]:
-    """Return the text of `original`, checked to the end, and what the person should know about it.
+def open_stream(original: files.Original, encoding: str | None) -> tuple[TextStream, int, list[str]]:
+    """Return the text of `original`, checked to the end, its lines, and what the person should know about it.
 
     Raises :class:`SheetError` for what is no text, or in another encoding than `encoding`.
     """
@@ -139,8 +145,7 @@ def open_stream(original: files.Original, encoding: str | None) -> tuple[TextStr
             f"so --encoding {encoding} was not used"
         )
     stream = TextStream(original, packed, marked or asked)
-    stream.check()
-    return stream, notices
+    return stream, stream.check(), notices
 
 
 def _codec(encoding: str) -> str:

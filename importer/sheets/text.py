@@ -31,7 +31,7 @@ def open_text(original: files.Original, encoding: str | None, sheets: Sequence[s
     Raises :class:`SheetError` if any byte of it cannot be decoded, or it has no header row.
     """
     source = original.source
-    stream, notices = open_stream(original, encoding)
+    stream, lines, notices = open_stream(original, encoding)
     if sheets:
         notices.append(f"{source} is text and has no sheets, so --sheet was not used")
     beginning = next(stream.blocks(), "")
@@ -41,7 +41,7 @@ def open_text(original: files.Original, encoding: str | None, sheets: Sequence[s
     text = _Text(stream, skipped, Grammar(delimiter))
     headers, header_row = text.find_headers()
     read = _Table(text, headers, header_row).rows
-    return Sheet(source, "", headers, header_row, tuple(notices), read)
+    return Sheet(source, "", headers, header_row, max(lines - header_row, 0), tuple(notices), read)
 
 
 @dataclass(frozen=True, slots=True)

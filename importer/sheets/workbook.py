@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -41,16 +41,18 @@ def open_workbook(original: files.Original, names: Sequence[str]) -> list[Sheet]
         for index, name in enumerate(book.sheet_names):
             if name in wanted:
                 table = _Table(original, name, errors.errors_of(index))
-                headers, row = table.find_headers(book.get_sheet_by_name(name))
+                sheet = book.get_sheet_by_name(name)
+                headers, row = table.find_headers(sheet)
                 if headers:
                     read = partial(table.rows, headers, row)
-                    found.append(Sheet(original.source, name, headers, row, (), read))
+                    height = max(sheet.total_height - row, 0)
+                    found.append(Sheet(original.source, name, headers, row, height, (), read))
     empty = sorted(wanted - {sheet.name for sheet in found}) if names else []
     notices = _notices(original.source, empty, [] if names else hidden)
     if not found:
         raise SheetError(" ".join((f"{original.source} has no text in the sheets to read.", *notices)))
     first, *others = found
-    return [Sheet(first.source, first.name, first.headers, first.header_row, notices, first.read), *others]
+    return [replace(first, notices=notices), *others]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,44 @@
+"""What a person is told when a run has ended: what to do next. Pure."""
+
+from __future__ import annotations
+
+from importer.model import OutcomeName
+from importer.report import ImportReport
+
+MEANINGS = {
+    OutcomeName.CREATED: "sent, and the API gave an application id",
+    OutcomeName.EXISTING: "created by an earlier run; nothing was sent",
+    OutcomeName.DUPLICATE: "the same lead stands above; nothing was sent",
+    OutcomeName.INVALID: "no lead yet: mend the row",
+    OutcomeName.REJECTED: "refused by the API: mend the row",
+    OutcomeName.FAILED: "not created, for certain: send it again",
+    OutcomeName.IN_DOUBT: "sent without an answer to trust: it may exist",
+    OutcomeName.NOT_ATTEMPTED: "not sent: the run stopped before it",
+}
+"""What each outcome means, in a few words."""
+
+
+def rows(count: int) -> str:
+    """Return a number of rows in words."""
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+
+
+def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
+    """Return what to do next, most urgent first; nothing when all is done."""
+    outcomes = report.totals.outcomes
+    if dry_run:
+        return [f"{rows(outcomes[OutcomeName.NOT_ATTEMPTED])} would be sent; leave --dry-run out to send."]
+    steps: list[str] = []
+    if doubtful := outcomes[OutcomeName.IN_DOUBT]:
+        steps.append(
+            f"{rows(doubtful)} in doubt: look for these customers in the Tini console. They are held, so "
+            "that nothing is created twice; --on-doubt resend sends them again at your risk."
+        )
+    to_mend = outcomes[OutcomeName.INVALID] + outcomes[OutcomeName.REJECTED]
+    to_send = outcomes[OutcomeName.FAILED] + outcomes[OutcomeName.NOT_ATTEMPTED]
+    files = ", ".join(str(path) for path in report.retry_files)
+    if to_mend:
+        steps.append(f"{rows(to_mend)} to mend: {files or 'the results tell which'}")
+    if to_send:
+        steps.append(f"{rows(to_send)} to send: run the same command again.")
+    return steps

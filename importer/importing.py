@@ -1,0 +1,232 @@
+"""The whole straight way: files in, applications created, ledger, results, summary and exit code out.
+
+This is where the parts are put together; each of them knows only its neighbours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from importer.errors import ImporterError, InternalError, InterruptedRunError, UsageError
+from importer.identity import account_id
+from importer.intake import Identity, Input, Selection, open_inputs
+from importer.ledger import Policy, RunStart
+from importer.ledger.sqlite import SqliteLedger
+from importer.model import OutcomeName
+from importer.operations import utc_text
+from importer.outputs import write_files
+from importer.places import refuse_bad_places
+from importer.report import ImportReport, exit_code
+from importer.results import write_summary
+from importer.runner import Runner, Time, Watcher, Work
+from importer.settings import Settings, default_ledger_path
+from importer.sheets import STANDARD_INPUT
+from importer.signing import Credentials
+from importer.transport import Transport
+
+
+def system_time() -> Time:
+    """Return the clocks of this machine, and chance that nobody foresees."""
+    return Time(clock=time.time, timer=time.monotonic, chance=random.SystemRandom())
+
+
+@contextmanager
+def spooled(sources: Sequence[str], stream: BinaryIO) -> Iterator[Path | None]:
+    """Copy standard input to a file for as long as it is needed, if it is among `sources`."""
+    if STANDARD_INPUT not in sources:
+        yield None
+        return
+    with tempfile.NamedTemporaryFile(prefix="lead-importer-", suffix=".csv") as file:
+        shutil.copyfileobj(stream, file)
+        file.flush()
+        yield Path(file.name)
+
+
+async def import_files(
+    sources: Sequence[str],
+    settings: Settings,
+    *,
+    watcher: Watcher,
+    notices: Sequence[str] = (),
+    time: Time | None = None,
+    standard_input: BinaryIO | None = None,
+    handle_signals: bool = False,
+) -> ImportReport:
+    """Import the files named `sources`, and return what became of them.
+
+    With `handle_signals`, SIGINT and SIGTERM settle what is under way and stop the run; a second one also
+    stops waiting for answers. Raises :class:`importer.errors.ImporterError` for what keeps the run from
+    beginning; nothing was sent then. What stops it later is told in the report.
+    """
+    time = time or system_time()
+    credentials, lacking = _credentials(settings)
+    refuse_bad_places(sources, settings.results, settings.summary)
+    with ExitStack() as stack:
+        spool = stack.enter_context(spooled(sources, standard_input or sys.stdin.buffer))
+        inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
+        ledger = stack.enter_context(_ledger(settings, time.clock))
+        async with _api(settings, credentials) as base_url:
+            report = ImportReport(
+                run=f"{utc_text(time.clock())[:19]}Z-{secrets.token_hex(3)}",
+                environment=settings.env,
+                base_url=base_url,
+                files=list(sources),
+                started_at=utc_text(time.clock()),
+                notices=[*notices, *lacking, *found],
+            )
+            run = await ledger.begin_run(
+                RunStart(
+                    name=report.run,
+                    environment=report.environment,
+                    base_url=report.base_url,
+                    started_at=report.started_at,
+                )
+            )
+            work = Work(
+                inputs=inputs,
+                identity=Identity(account_id(credentials.client_key), settings.env),
+                policy=Policy(
+                    resend_doubtful=settings.on_doubt == "resend",
+                    send_duplicates=settings.duplicates == "send",
+                    retry_rejected=settings.retry_rejected,
+                ),
+                concurrency=settings.concurrency,
+                attempts=settings.attempts,
+                rate=settings.rate,
+                limit=settings.limit,
+            )
+            runner = Runner(work, run=run, ledger=ledger, watcher=watcher, time=time)
+            begun = time.timer()
+            transport = Transport(
+                base_url,
+                connections=settings.concurrency,
+                answer_seconds=settings.timeout,
+                proxy_from_environment=settings.proxy_from_environment,
+            )
+            if handle_signals:
+                # Until the results are written: a signal must not leave them half done.
+                stack.enter_context(_signals(runner, transport))
+            async with transport:
+                await runner.run(None if settings.dry_run else transport, credentials)
+            report.seconds = time.timer() - begun
+        report.totals, report.reasons = runner.totals, runner.reasons
+        report.finished_at = utc_text(time.clock())
+        await _conclude(report, runner, run, ledger, inputs, settings)
+    return report
+
+
+async def _conclude(
+    report: ImportReport,
+    runner: Runner,
+    run: int,
+    ledger: SqliteLedger,
+    inputs: Sequence[Input],
+    settings: Settings,
+) -> None:
+    stopped = runner.stopped
+    try:
+        await ledger.flush()
+        if (counted := ledger.count_outcomes(run)) != report.totals.outcomes:
+            raise InternalError(
+                f"The ledger counts {_counted(counted)}, and the run {_counted(report.totals.outcomes)}. "
+                "Trust the ledger, and report it."
+            )
+        if not settings.dry_run:
+            await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
+    except ImporterError as error:
+        stopped = stopped or error
+        report.notices.append(str(error))
+    report.stopped = None if stopped is None else str(stopped)
+    report.exit_code = exit_code(report.totals, stopped)
+    try:
+        await ledger.end_run(run, report.summary())
+        if settings.summary is not None:
+            write_summary(settings.summary, report.summary())
+    except ImporterError as error:
+        report.notices.append(str(error))
+        report.exit_code = exit_code(report.totals, stopped or error)
+
+
+def _counted(outcomes: dict[OutcomeName, int]) -> str:
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or "nothing"
+
+
+def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
+    try:
+        credentials = settings.credentials()
+    except UsageError:
+        if not settings.dry_run:
+            raise
+        return Credentials("", b""), ["Without credentials, leads of earlier runs are not recognised."]
+    if credentials is None:
+        from importer.local_api import LOCAL_CREDENTIALS
+
+        credentials = LOCAL_CREDENTIALS
+    return credentials, []
+
+
+@contextmanager
+def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLedger]:
+    """Open the ledger; for a dry run, a copy of it that is thrown away."""
+    path = settings.ledger or default_ledger_path()
+    if not settings.dry_run:
+        with SqliteLedger(path, clock=clock) as ledger:
+            yield ledger
+        return
+    with tempfile.TemporaryDirectory(prefix="lead-importer-") as folder:
+        copy = Path(folder) / "ledger.sqlite3"
+        if path.exists():
+            # Once closed, everything is in the one file.
+            with SqliteLedger(path, clock=clock):
+                pass
+            shutil.copyfile(path, copy)
+        with SqliteLedger(copy, clock=clock) as ledger:
+            yield ledger
+
+
+@asynccontextmanager
+async def _api(settings: Settings, credentials: Credentials) -> AsyncIterator[str]:
+    """Yield the base URL; for the environment `local`, that of a local API started for this run."""
+    address = settings.api_address()
+    if address is not None:
+        yield address
+        return
+    from importer.local_api import LocalApi
+
+    async with LocalApi(credentials) as api:
+        yield api.base_url
+
+
+@contextmanager
+def _signals(runner: Runner, transport: Transport) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def interrupt(number: int) -> None:
+        if isinstance(runner.stopped, InterruptedRunError):
+            transport.abandon()
+        name = signal.Signals(number).name
+        runner.stop(
+            InterruptedRunError(
+                f"{name} was received. What was under way is settled; run the same command to go on.", number
+            )
+        )
+
+    handled = (signal.SIGINT, signal.SIGTERM)
+    for number in handled:
+        loop.add_signal_handler(number, interrupt, number)
+    try:
+        yield
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)

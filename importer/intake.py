@@ -1,0 +1,166 @@
+"""Files to leads that can be enrolled: opening, choosing the mapping, and what each row is for the ledger.
+
+All files are opened and mapped before the first row is read, so that nothing is sent when one of them is not
+what it should be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from importer.errors import MappingError, UsageError
+from importer.identity import lead_key
+from importer.ledger import Entry
+from importer.mapping import SheetMapping, choose_mapping
+from importer.model import ErrorInfo, InvalidRow, Lead, Row, RowProblem
+from importer.settings import Settings
+from importer.sheets import STANDARD_INPUT, Sheet, open_sheets
+from importer.templates import Template, find_template, shipped_templates
+
+CHUNK_ROWS = 500
+"""Rows that are read, mapped and enrolled together: enough to share a transaction, few to keep in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One sheet, and which of its columns is what."""
+
+    sheet: Sheet
+    mapping: SheetMapping
+    path: str
+    """The file wherever one stands; ``-`` for standard input."""
+
+    def leads(self) -> Iterator[list[tuple[Row, Lead | InvalidRow]]]:
+        """Yield the rows of the sheet and what they are, in lists of :data:`CHUNK_ROWS`."""
+        for rows in self.sheet.chunks(CHUNK_ROWS):
+            yield [(row, self.mapping.lead(row)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What besides its own content makes a lead the same as another one."""
+
+    account: str
+    environment: str
+
+    def key_of(self, lead: Lead) -> bytes:
+        """Return the key of `lead` in the ledger."""
+        return lead_key(self.account, self.environment, lead.customer_id, lead.inputs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the person said about the files."""
+
+    template: str | None = None
+    columns: Mapping[str, str] | None = None
+    sheets: Sequence[str] = ()
+    encoding: str | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the settings say."""
+        return cls(
+            template=settings.template,
+            columns=settings.map,
+            sheets=settings.sheet,
+            encoding=settings.encoding,
+        )
+
+    def templates(self) -> Sequence[Template]:
+        """Return the templates to choose from. Raises :class:`TemplateError` if the one named is none."""
+        return (
+            [find_template(self.template)]
+            if self.template is not None
+            else list(shipped_templates().values())
+        )
+
+
+def open_inputs(
+    sources: Sequence[str], selection: Selection, *, spool: Path | None = None
+) -> tuple[list[Input], list[str]]:
+    """Open the files named `sources`, and return their sheets and what the person should know of them.
+
+    `spool` is where the bytes of standard input are. Raises :class:`UsageError` for a file that is given
+    twice, cannot be read, or has no sheet with the columns of a template.
+    """
+    templates = selection.templates()
+    inputs: list[Input] = []
+    notices: list[str] = []
+    seen: set[str] = set()
+    for source in sources:
+        path = path_of(source)
+        if path in seen:
+            raise UsageError(f"{source} is given twice. Name each file once.")
+        seen.add(path)
+        sheets = open_sheets(
+            source,
+            path=spool if source == STANDARD_INPUT else None,
+            encoding=selection.encoding,
+            sheets=selection.sheets,
+        )
+        notices += [notice for sheet in sheets for notice in sheet.notices]
+        found, left_out = _mapped(sheets, path, templates, selection)
+        inputs += found
+        notices += left_out
+    return inputs, notices
+
+
+def path_of(source: str) -> str:
+    """Return the file named `source` wherever one stands; ``-`` stays what it is."""
+    return source if source == STANDARD_INPUT else str(Path(source).resolve())
+
+
+def _mapped(
+    sheets: Sequence[Sheet], path: str, templates: Sequence[Template], selection: Selection
+) -> tuple[list[Input], list[str]]:
+    inputs: list[Input] = []
+    refusals: list[MappingError] = []
+    for sheet in sheets:
+        where = f"{sheet.source}, sheet {sheet.name}" if sheet.name else sheet.source
+        try:
+            mapping = choose_mapping(where, sheet.headers, templates, selection.columns)
+        except MappingError as error:
+            # A sheet that was asked for, or that is the only one, must fit.
+            if selection.sheets or len(sheets) == 1:
+                raise
+            refusals.append(error)
+        else:
+            inputs.append(Input(sheet, mapping, path))
+    if not inputs:
+        raise refusals[0]
+    return inputs, [f"left out a sheet: {refusal}" for refusal in refusals]
+
+
+def entry_of(sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity) -> Entry:
+    """Return how the ledger keeps a row of the sheet with this number."""
+    if isinstance(lead, InvalidRow):
+        return Entry(
+            sheet=sheet,
+            row=row.place.row,
+            customer_id=lead.customer_id,
+            key=None,
+            problem=problem_text(lead.problems),
+            notes=lead.notes,
+        )
+    return Entry(
+        sheet=sheet,
+        row=row.place.row,
+        customer_id=lead.customer_id,
+        key=identity.key_of(lead),
+        notes=lead.notes,
+    )
+
+
+def problem_text(problems: Iterable[RowProblem]) -> ErrorInfo:
+    """Return all `problems` of a row as one: under the code of the first, with the messages of all."""
+    known = list(problems)
+    return ErrorInfo(
+        code=known[0].code,
+        message="; ".join(
+            f"{problem.column}: {problem.message}" if problem.column else problem.message for problem in known
+        ),
+    )

@@ -1,0 +1,114 @@
+"""From the ledger to files: the results of a run, and the rows of its inputs that are to be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from importer.errors import ImporterError, ResultsError, SheetError
+from importer.formulas import undefuse
+from importer.intake import Input, Selection, open_inputs, path_of
+from importer.ledger import Ledger
+from importer.ledger.sqlite import SqliteLedger
+from importer.model import ResultRow
+from importer.places import refuse_bad_places, results_path, retry_path
+from importer.report import TO_MEND, ImportReport
+from importer.results import RetryRow, RetryTable, write_results, write_retry
+from importer.settings import Settings, default_ledger_path
+from importer.sheets import STANDARD_INPUT
+
+
+def write_files(
+    report: ImportReport, run: int, ledger: Ledger, inputs: Sequence[Input], settings: Settings
+) -> None:
+    """Write the results of all files of a run, and the rows to mend; the report is told where they are.
+
+    Raises :class:`ResultsError` if the results cannot be written. Rows to mend that cannot be are a notice:
+    the results tell them, too.
+    """
+    sources = report.files
+    if settings.results is not None:
+        write_results(settings.results, ledger.result_rows(run))
+        report.results.append(settings.results)
+    for source in sources:
+        if settings.results is None:
+            path = results_path(source, sources, None)
+            write_results(path, ledger.result_rows(run, path_of(source)))
+            report.results.append(path)
+        try:
+            report.retry_files += _write_retry(source, sources, settings, ledger, run, inputs)
+        except (SheetError, ResultsError) as error:
+            report.notices.append(f"The rows to mend were not written; the results tell them. {error}")
+
+
+def _write_retry(
+    source: str,
+    sources: Sequence[str],
+    settings: Settings,
+    ledger: Ledger,
+    run: int,
+    inputs: Sequence[Input],
+) -> list[Path]:
+    path = retry_path(source, sources, settings.results)
+    results = ledger.result_rows(run, path_of(source))
+    own = [given for given in inputs if given.path == path_of(source)]
+    tables = [
+        RetryTable(
+            given.sheet.name,
+            tuple(undefuse(header) for header in given.sheet.headers),
+            _rows_to_mend(given, results),
+        )
+        for given in own
+    ]
+    return [path] if write_retry(path, tables) else []
+
+
+def _rows_to_mend(given: Input, results: Iterator[ResultRow]) -> Iterator[RetryRow]:
+    """Yield the rows of a sheet that are to be mended, walking through its results beside it."""
+    for rows in given.sheet.chunks():
+        for row in rows:
+            result = next(results, None)
+            if result is None:
+                return
+            if result.place.row != row.place.row:
+                raise SheetError(
+                    f"{given.sheet.source} is no longer what was imported. Import it again to see it."
+                )
+            if result.outcome in TO_MEND:
+                yield RetryRow(
+                    tuple(undefuse(cell) for cell in row.cells),
+                    result.outcome,
+                    result.error.message if result.error else "the run stopped before this row",
+                )
+
+
+def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[str]]:
+    """Write the results of a file again, as the ledger has them now; return the files and what to know.
+
+    Raises :class:`UsageError` if the ledger knows of no run with this file.
+    """
+    refuse_bad_places([source], settings.results, None)
+    with SqliteLedger(settings.ledger or default_ledger_path()) as ledger:
+        run = ledger.last_run(path_of(source))
+        if run is None:
+            raise UnknownFileError(source, ledger.path)
+        results = results_path(source, [source], settings.results)
+        write_results(results, ledger.result_rows(run, path_of(source)))
+        if source == STANDARD_INPUT:
+            return [results], []
+        try:
+            inputs, notices = open_inputs([source], Selection.of(settings))
+            retry = _write_retry(source, [source], settings, ledger, run, inputs)
+        except ImporterError as error:
+            return [results], [f"The rows to mend were not written again. {error}"]
+        return [results, *retry], notices
+
+
+class UnknownFileError(SheetError):
+    """The ledger has no run that read a file."""
+
+    def __init__(self, source: str, ledger: Path) -> None:
+        super().__init__(
+            f"The ledger {ledger} knows of no run with {source}. Import it first, or name the ledger that "
+            "was used with --ledger."
+        )

@@ -1,0 +1,80 @@
+"""Where the files that a run writes go, decided before anything is sent.
+
+A results file that could not be written in the end, or that would replace a file of leads, must not be found
+out after an hour of sending.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from importer.errors import UsageError
+from importer.sheets import STANDARD_INPUT
+
+RESULT_SUFFIXES = (".csv", ".jsonl", ".xlsx")
+_TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
+
+
+def stem_of(source: str, sources: Sequence[str]) -> str:
+    """Return the part of a file's name that its results are named after, ``stdin`` for standard input.
+
+    Of several files that would share it, each keeps its ending: ``leads.csv`` and ``leads.xlsx``.
+    """
+    shared = Counter(_short(other) for other in sources)
+    return Path(source).name if shared[_short(source)] > 1 else _short(source)
+
+
+def _short(source: str) -> str:
+    if source == STANDARD_INPUT:
+        return "stdin"
+    path = Path(source)
+    return Path(path.stem).stem if path.suffix.casefold() == ".gz" else path.stem
+
+
+def folder_of(source: str) -> Path:
+    """Return the folder that the results of a file go to when nothing else is said."""
+    return Path() if source == STANDARD_INPUT else Path(source).parent
+
+
+def results_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
+    """Return where the results of `source`, one of `sources`, go: to `given`, or beside the input."""
+    return given or folder_of(source) / f"{stem_of(source, sources)}.results.csv"
+
+
+def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
+    """Return where the rows of `source` that are to be mended go: beside its results."""
+    name = Path(source).name.casefold().removesuffix(".gz")
+    text = source == STANDARD_INPUT or Path(name).suffix in _TEXT_SUFFIXES
+    folder = folder_of(source) if given is None else given.parent
+    return folder / f"{stem_of(source, sources)}.retry.{'csv' if text else 'xlsx'}"
+
+
+def refuse_bad_places(sources: Sequence[str], results: Path | None, summary: Path | None) -> None:
+    """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace an input."""
+    if results is not None and results.suffix.casefold() not in RESULT_SUFFIXES:
+        raise UsageError(
+            f"--results {results}: results are written as {', '.join(RESULT_SUFFIXES)}. "
+            "Let the file's name end in one of these."
+        )
+    inputs = {Path(source).resolve(): source for source in sources if source != STANDARD_INPUT}
+    outputs = [results_path(source, sources, results) for source in sources]
+    outputs += [retry_path(source, sources, results) for source in sources]
+    outputs += [summary] if summary else []
+    for output in outputs:
+        if output.resolve() in inputs:
+            raise UsageError(
+                f"{output} is one of the files to read, and would be replaced by what the run writes. "
+                "Rename it, run the files one at a time, or say where the results go with --results."
+            )
+        if output.is_dir():
+            raise UsageError(f"{output} is a directory, and a file is to be written there. Rename it.")
+        if not output.parent.is_dir():
+            raise UsageError(f"{output} cannot be written: there is no folder {output.parent}. Make it.")
+        if not os.access(output.parent, os.W_OK):
+            raise UsageError(
+                f"{output} cannot be written: this user may not write to {output.parent}. "
+                "Say where the results go with --results."
+            )

@@ -1,0 +1,288 @@
+"""The worker pool: leads in, each submitted to its end, until there are none or the run must stop.
+
+A run that stops settles what is under way; what it had not begun is `not_attempted`, but still read, so that
+the results tell of every row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from importer.attempts import (
+    LONGEST_OBEYED_SECONDS,
+    AttemptEnded,
+    PendingLead,
+    Sender,
+    Submitter,
+    Surroundings,
+)
+from importer.errors import ImporterError, InternalError, StoppedError
+from importer.intake import Identity, Input, entry_of
+from importer.ledger import Ledger, Policy
+from importer.model import (
+    Created,
+    ErrorInfo,
+    Failed,
+    InDoubt,
+    InvalidRow,
+    Lead,
+    NotAttempted,
+    OutcomeName,
+    Place,
+    Rejected,
+    Row,
+    RowEnd,
+    SetUpWrong,
+    Totals,
+    TryAgain,
+)
+from importer.pace import Pace
+from importer.report import Reasons
+from importer.signing import Credentials
+
+# Leads that wait for a worker, at most; their inputs are in memory.
+_WAITING = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RowEnded:
+    """One row, as it is told to whoever watches."""
+
+    place: Place
+    outcome: OutcomeName
+    error: ErrorInfo | None = None
+
+
+class Watcher(Protocol):
+    """Whoever wants to see a run while it goes; nothing that it does changes the run."""
+
+    def began(self, totals: Totals, rows: int) -> None:
+        """Is told once, before the first row, of the counts that will grow, and of about how many rows."""
+
+    def attempt_ended(self, attempt: AttemptEnded) -> None:
+        """Is told of every attempt."""
+
+    def row_ended(self, row: RowEnded) -> None:
+        """Is told of every row, in the order in which they end."""
+
+    def stopping(self, reason: str) -> None:
+        """Is told when the run stops before its end, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a run is to do."""
+
+    inputs: Sequence[Input]
+    identity: Identity
+    policy: Policy
+    concurrency: int
+    attempts: int
+    rate: float | None = None
+    limit: int | None = None
+    """The most leads that are sent; what comes after them is not read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """Where time and chance come from."""
+
+    clock: Callable[[], float]
+    """Seconds since the epoch, UTC."""
+
+    timer: Callable[[], float]
+    """Seconds that never go back."""
+
+    chance: random.Random
+
+
+class Runner:
+    """One run over its inputs. It is used once: :meth:`run`, and meanwhile :meth:`stop` from anywhere."""
+
+    def __init__(self, work: Work, *, run: int, ledger: Ledger, watcher: Watcher, time: Time) -> None:
+        self.totals = Totals()
+        self.reasons = Reasons()
+        self.stopped: ImporterError | None = None
+        self._work = work
+        self._run = run
+        self._ledger = ledger
+        self._watcher = watcher
+        self._time = time
+        self._stopping = asyncio.Event()
+        self._pace = Pace(work.rate, timer=time.timer, pause=self._pause)
+        self._queue: asyncio.Queue[PendingLead | None] = asyncio.Queue(max(_WAITING, work.concurrency))
+
+    async def run(self, sender: Sender | None, credentials: Credentials) -> None:
+        """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
+
+        Returns when every row has an outcome; `stopped` then tells whether the run was stopped. What reading
+        or the ledger raises stops the run in the same way.
+        """
+        self._watcher.began(self.totals, sum(given.sheet.height for given in self._work.inputs))
+        submitter = None if sender is None else self._submitter(sender, credentials)
+        workers = [asyncio.create_task(self._serve(submitter)) for _ in range(self._work.concurrency)]
+        try:
+            async for pending in self._leads():
+                await self._queue.put(pending)
+        except ImporterError as error:
+            self.stop(error)
+        finally:
+            for _ in workers:
+                await self._queue.put(None)
+            for failure in await asyncio.gather(*workers, return_exceptions=True):
+                if isinstance(failure, BaseException):
+                    raise failure
+
+    def stop(self, reason: ImporterError) -> None:
+        """Send nothing new; what is under way is settled. The first reason counts."""
+        if self.stopped is None:
+            self.stopped = reason
+            self._stopping.set()
+            self._watcher.stopping(str(reason))
+
+    async def _leads(self) -> AsyncIterator[PendingLead]:
+        """Read and enrol all rows; yield the leads that are to be sent."""
+        sent = 0
+        for given in self._work.inputs:
+            sheet = await self._ledger.add_sheet(self._run, given.sheet.source, given.path, given.sheet.name)
+            chunks = given.leads()
+            # Reading is work for the processor, so a thread does it while answers are awaited.
+            while chunk := await asyncio.to_thread(next, chunks, None):
+                left = None if self._work.limit is None else self._work.limit - sent
+                for pending in await self._enrol(sheet, chunk, left):
+                    sent += 1
+                    yield pending
+                if self._work.limit is not None and sent >= self._work.limit:
+                    return
+
+    async def _enrol(
+        self, sheet: int, chunk: Sequence[tuple[Row, Lead | InvalidRow]], left: int | None
+    ) -> list[PendingLead]:
+        pending: list[PendingLead] = []
+        for part in [chunk] if left is None else _one_by_one(chunk):
+            if left is not None and len(pending) == left:
+                break
+            entries = [entry_of(sheet, row, lead, self._work.identity) for row, lead in part]
+            standings = await self._ledger.enrol(self._run, entries, self._work.policy)
+            for (_, lead), entry, standing in zip(part, entries, standings, strict=True):
+                self.totals.read += 1
+                if standing.outcome is not None:
+                    self._count(lead.place, standing.outcome, entry.problem)
+                elif isinstance(lead, Lead):
+                    pending.append(PendingLead(lead, standing.lead, standing.doubtful))
+        return pending
+
+    async def _serve(self, submitter: Submitter | None) -> None:
+        while (pending := await self._queue.get()) is not None:
+            end: RowEnd = NotAttempted()
+            if submitter is not None and not self._stopping.is_set():
+                try:
+                    end = await submitter.submit(pending)
+                except ImporterError as error:
+                    self.stop(error)
+                except Exception as error:
+                    self.stop(_unexpected(error))
+                    raise
+            outcome, error_info = _outcome_of(end, doubtful=pending.doubtful)
+            self._count(pending.lead.place, outcome, error_info)
+
+    def _submitter(self, sender: Sender, credentials: Credentials) -> Submitter:
+        return Submitter(
+            run=self._run,
+            ledger=self._ledger,
+            sender=sender,
+            credentials=credentials,
+            attempts=self._work.attempts,
+            resend_doubtful=self._work.policy.resend_doubtful,
+            surroundings=Surroundings(
+                clock=self._time.clock,
+                timer=self._time.timer,
+                pause=self._pause,
+                turn=self._turn,
+                stopping=self._stopping.is_set,
+                told=self._attempt_ended,
+                chance=self._time.chance,
+            ),
+        )
+
+    def _turn(self) -> AbstractAsyncContextManager[None]:
+        return self._pace.turn()
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
+            except TimeoutError:
+                return
+
+    def _attempt_ended(self, attempt: AttemptEnded) -> None:
+        self.totals.requests += attempt.requested
+        self.totals.retries += attempt.number > 1
+        now = self._time.timer()
+        self._pace.health.note(attempt.ending, now)
+        self._watcher.attempt_ended(attempt)
+        match attempt.ending:
+            case SetUpWrong(error):
+                self.stop(StoppedError(f"The API refuses this set-up ({_answered(error)}). {error.message}."))
+            case TryAgain(error, seconds) if seconds > LONGEST_OBEYED_SECONDS:
+                self.stop(
+                    StoppedError(
+                        f"The API asks to wait {seconds:.0f} seconds ({_answered(error)}). "
+                        "Start the import again after that."
+                    )
+                )
+            case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
+                self.stop(
+                    StoppedError(
+                        f"The API is unavailable: {self._pace.health.failures} attempts in a row brought no "
+                        f"application ({error.message}). Start the import again when it is back."
+                    )
+                )
+
+    def _count(self, place: Place, outcome: OutcomeName, error: ErrorInfo | None) -> None:
+        self.totals.outcomes[outcome] += 1
+        if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
+            self.reasons.add(outcome, error)
+        self._watcher.row_ended(RowEnded(place, outcome, error))
+
+
+def _one_by_one(
+    chunk: Sequence[tuple[Row, Lead | InvalidRow]],
+) -> Iterator[Sequence[tuple[Row, Lead | InvalidRow]]]:
+    """Yield single rows, so that none is enrolled beyond the last one that may be sent."""
+    return ((pair,) for pair in chunk)
+
+
+def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo | None]:
+    match end:
+        case Created():
+            return OutcomeName.CREATED, None
+        case Rejected(error):
+            return OutcomeName.REJECTED, error
+        case Failed(error):
+            return OutcomeName.FAILED, error
+        case InDoubt(error):
+            return OutcomeName.IN_DOUBT, error
+        case NotAttempted(error_or_none):
+            # What an earlier run left in doubt stays so, attempted or not.
+            return OutcomeName.IN_DOUBT if doubtful else OutcomeName.NOT_ATTEMPTED, error_or_none
+
+
+def _answered(error: ErrorInfo) -> str:
+    parts = [str(error.http_status)] if error.http_status else []
+    parts += [error.reason] if error.reason else []
+    parts += [f"request {error.request_id}"] if error.request_id else []
+    return ", ".join(parts) or error.code
+
+
+def _unexpected(error: Exception) -> InternalError:
+    return InternalError(
+        f"The importer failed ({type(error).__name__}); what was under way is in doubt. "
+        "Run the same command again to go on, and report it."
+    )

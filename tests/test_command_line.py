@@ -1,0 +1,440 @@
+"""The command line as a person or a script meets it: messages, exit codes, files."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from importer import __version__, cli
+from importer.local_api import LocalApi
+from tests.support import (
+    HEADERS,
+    api_beside,
+    customers,
+    local,
+    outcomes_in,
+    read_results,
+    set_faults,
+    write_leads,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    output: str
+    errors: str
+
+
+Command = Callable[..., Ended]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Run the command line in this process, in an empty folder, with no settings of the machine."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CLIENT_KEY", "CLIENT_SECRET", "ENV", "LEDGER"):
+        monkeypatch.delenv(f"LEAD_IMPORTER_{name}", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["lead-importer", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.out + printed.err
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return run
+
+
+@pytest.fixture
+def api() -> Iterator[LocalApi]:
+    with api_beside() as running:
+        yield running
+
+
+def test_the_version_is_that_of_the_package(command: Command) -> None:
+    assert command("--version").output == f"lead-importer {__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["run", "check", "results", "templates", "local-api"])
+def test_help_teaches_each_command(command: Command, name: str) -> None:
+    assert name in command("--help").output
+    ended = command(name, "--help")
+    assert ended.code == 0
+    assert max(map(len, ended.output.splitlines())) <= 80
+
+
+def test_help_says_what_stands_in_the_contract_of_run(command: Command) -> None:
+    shown = command("run", "--help").output
+    for option in (
+        *("--env", "--base-url", "--template", "--map", "--sheet", "--results", "--ledger", "--concurrency"),
+        *(
+            "--rate",
+            "--attempts",
+            "--timeout",
+            "--on-doubt",
+            "--duplicates",
+            "--retry-rejected",
+            "--encoding",
+        ),
+        *("--limit", "--dry-run", "--summary", "--log-format", "--quiet", "--verbose", "--config"),
+    ):
+        assert option in shown
+
+
+def test_a_file_is_imported_and_its_results_stand_beside_it(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 30)
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--summary", "totals.json"))
+    assert ended.code == 0
+    results = read_results(tmp_path / "leads.results.csv")
+    assert [line["row"] for line in results] == [str(row) for row in range(2, 32)]
+    assert {line["outcome"] for line in results} == {"created"}
+    created = {application.customer_id: application.id for application in api.applications}
+    assert {line["customer_id"]: line["application_id"] for line in results} == created
+    assert not (tmp_path / "leads.retry.csv").exists()
+    totals = json.loads((tmp_path / "totals.json").read_text(encoding="utf-8"))
+    assert (totals["read"], totals["created"], totals["requests"], totals["exit_code"]) == (30, 30, 30, 0)
+    assert totals["results"] == ["leads.results.csv"]
+
+
+def test_a_second_run_sends_nothing(command: Command, api: LocalApi, tmp_path: Path) -> None:
+    write_leads(tmp_path / "leads.csv", 20)
+    command("run", "leads.csv", *local(api, tmp_path))
+    first = read_results(tmp_path / "leads.results.csv")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    second = read_results(tmp_path / "leads.results.csv")
+    assert api.stats.requests == 20
+    assert {line["outcome"] for line in second} == {"existing"}
+    assert [line["application_id"] for line in second] == [line["application_id"] for line in first]
+    assert {line["attempts"] for line in second} == {"0"}
+
+
+def test_results_are_written_again_from_the_ledger_alone(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    leads = write_leads(tmp_path / "leads.csv", 5)
+    leads.write_text(leads.read_text(encoding="utf-8") + "9999,,,\n", encoding="utf-8")
+    command("run", "leads.csv", *local(api, tmp_path))
+    before = {name: (tmp_path / name).read_bytes() for name in ("leads.results.csv", "leads.retry.csv")}
+    for name in before:
+        (tmp_path / name).unlink()
+    ended = command("results", "leads.csv", "--ledger", "ledger.sqlite3")
+    assert (ended.code, ended.output) == (0, "Written: leads.results.csv\nWritten: leads.retry.csv\n")
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    leads.unlink()
+    (tmp_path / "leads.results.csv").unlink()
+    assert "Note: The rows to mend" in command("results", "leads.csv", "--ledger", "ledger.sqlite3").errors
+    assert (tmp_path / "leads.results.csv").read_bytes() == before["leads.results.csv"]
+
+
+def test_results_of_a_file_that_was_never_imported_are_refused(command: Command, tmp_path: Path) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    ended = command("results", "leads.csv")
+    assert ended.code == 2
+    assert "knows of no run with leads.csv" in ended.errors
+
+
+def test_rows_to_mend_are_sent_once_they_are_mended_and_no_others(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    rows = ["1,An,0901,x", "2,,0902,=1+1", "3,Cúc,+84903,y", ",Dung,0904,z"]
+    (tmp_path / "leads.csv").write_text("\n".join([",".join(HEADERS), *rows]), encoding="utf-8")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 1
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["created", "invalid", "created", "invalid"]
+    retry = tmp_path / "leads.retry.csv"
+    mended = retry.read_text(encoding="utf-8-sig").replace("2,,0902", "2,Bình,0902")
+    retry.write_text(mended, encoding="utf-8")
+    assert command("run", "leads.retry.csv", *local(api, tmp_path)).code == 1
+    assert outcomes_in(tmp_path / "leads.retry.results.csv") == ["created", "invalid"]
+    assert customers(api) == ["1", "3", "2"]
+    assert json.loads(api.applications[2].inputs)["address"] == "=1+1"
+    assert [line["name"] for line in read_results(tmp_path / "leads.retry.retry.csv")] == ["Dung"]
+
+
+WRONG_USE = [
+    (["run", "leads.csv"], "LEAD_IMPORTER_CLIENT_KEY"),
+    (["run", "nowhere.csv", "--env", "local"], "nowhere.csv is not there"),
+    (["run", "empty.csv", "--env", "local"], "empty.csv is empty"),
+    (["run", "broken.xlsx", "--env", "local"], "broken.xlsx"),
+    (["run", "leads.csv", "--env", "local", "--map", "phone=Nowhere"], "no column 'Nowhere'"),
+    (["run", "columns.csv", "--env", "local"], "no column for"),
+    (["run", "leads.csv", "leads.csv", "--env", "local"], "given twice"),
+    (["run", "leads.csv", "--env", "elsewhere"], "--env"),
+    (["run", "leads.csv", "--env", "local", "--template", "9"], "no template '9'"),
+    (["run", "leads.csv", "--env", "local", "--results", "r.txt"], ".jsonl"),
+    (["run", "leads.csv", "--env", "local", "--results", "leads.csv"], "would be replaced"),
+    (["run", "leads.csv", "--env", "local", "--results", "no/r.csv"], "there is no folder no"),
+    (["run", "leads.csv", "--env", "local", "--concurrency", "0"], "--concurrency"),
+    (["run", "leads.csv", "--base-url", "http://example.org"], "http"),
+    (["run", "leads.csv", "--env", "local", "--ledger", "columns.csv"], "is no ledger"),
+    (["check", "nowhere.csv"], "nowhere.csv is not there"),
+    (["local-api", "--fault", "nonsense"], "nonsense"),
+    (["run", "--nonsense"], "--nonsense"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), WRONG_USE, ids=lambda value: str(value)[:60])
+def test_wrong_use_is_one_clear_message_and_exit_code_2(
+    command: Command, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "broken.xlsx").write_bytes(b"PK\x03\x04broken")
+    (tmp_path / "columns.csv").write_text("Thành phố,Ghi chú\nHuế,x\n" * 400, encoding="utf-8")
+    before = {path.name for path in tmp_path.iterdir()}
+    ended = command(*arguments)
+    assert ended.code == 2
+    assert words in " ".join(ended.errors.split())
+    assert not [name for name in {path.name for path in tmp_path.iterdir()} - before if ".results" in name]
+
+
+def test_check_shows_what_would_be_sent_and_sends_nothing(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text(
+        "Mã KH,Họ tên,SĐT,Địa chỉ,Ghi chú\n1333,John,090123443,101 Nguyen Van Cu,x\n,An,0901,x,\n",
+        encoding="utf-8",
+    )
+    ended = command("check", "leads.csv")
+    assert ended.code == 1
+    assert '{"customer_id":"1333","inputs":"{\\"name\\":\\"John\\",' in ended.output
+    assert "not sent: Ghi chú" in ended.output
+    assert "1 row to send, 1 to mend" in ended.output
+    assert list(tmp_path.iterdir()) == [tmp_path / "leads.csv"]
+
+
+def test_check_reads_standard_input(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    content = write_leads(tmp_path / "leads.csv", 3).read_bytes()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert "3 rows to send" in command("check", "-").output
+
+
+def test_templates_are_listed_with_their_fields(command: Command) -> None:
+    shown = command("templates").output
+    assert "Template 1: Name, phone, address" in shown
+    assert "identity_number" in shown
+    assert "đtdđ" in shown
+
+
+def test_a_wrong_secret_stops_the_run_after_the_first_refusal(
+    command: Command, api: LocalApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "canary-4f1c09d2a7"
+    monkeypatch.setenv("LEAD_IMPORTER_CLIENT_KEY", "local-client-key")
+    monkeypatch.setenv("LEAD_IMPORTER_CLIENT_SECRET", secret)
+    write_leads(tmp_path / "leads.csv", 50)
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--verbose", "--summary", "totals.json"))
+    assert ended.code == 4
+    assert api.stats.requests == 1
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["not_attempted"] * 50
+    first = read_results(tmp_path / "leads.results.csv")[0]
+    assert (first["attempts"], first["http_status"], first["error_reason"]) == (
+        "1",
+        "400",
+        "invalid_signature",
+    )
+    assert "client secret" in ended.errors
+    assert len(read_results(tmp_path / "leads.retry.csv")) == 50
+    everything = ended.output + ended.errors
+    everything += "".join(
+        path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()
+    )
+    assert secret not in everything
+    monkeypatch.setenv("LEAD_IMPORTER_CLIENT_SECRET", "local-client-secret")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    assert len(set(customers(api))) == len(customers(api)) == 50
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "error", "code", "exists"),
+    [
+        ("400:reason=invalid_token", "rejected", "invalid_token", 1, False),
+        ("422", "rejected", "", 1, False),
+        ("500", "failed", "", 1, False),
+        ("503:retry-after=0,format=html", "failed", "", 1, False),
+        ("429:format=empty", "failed", "", 1, False),
+        ("500:format=html", "in_doubt", "", 3, False),
+        ("500:format=html,created=yes", "in_doubt", "", 3, True),
+        ("drop-before", "in_doubt", "", 3, False),
+        ("drop-after", "in_doubt", "", 3, True),
+        ("garbage", "in_doubt", "", 3, True),
+        ("bad-json", "in_doubt", "", 3, True),
+        ("no-id", "in_doubt", "", 3, True),
+        ("other-customer", "in_doubt", "", 3, True),
+        ("delay:seconds=30", "in_doubt", "", 3, False),
+        ("redirect", "not_attempted", "", 4, False),
+        ("401:format=html", "not_attempted", "", 4, False),
+        ("403", "not_attempted", "", 4, False),
+        ("429:retry-after=3600", "not_attempted", "", 4, False),
+    ],
+)
+def test_each_ending_of_a_row_is_told_in_the_results_and_by_the_exit_code(
+    command: Command,
+    api: LocalApi,
+    tmp_path: Path,
+    fault: str,
+    outcome: str,
+    error: str,
+    code: int,
+    exists: bool,
+) -> None:
+    write_leads(tmp_path / "leads.csv", 4)
+    set_faults(api, f"{fault}{',' if ':' in fault else ':'}customer=1002")
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--timeout", "0.5", "--attempts", "2"))
+    line = read_results(tmp_path / "leads.results.csv")[2]
+    assert (ended.code, line["outcome"], line["error_reason"]) == (code, outcome, error)
+    assert line["error_message"]
+    assert ("1002" in customers(api)) is exists
+    assert len(customers(api)) == len(set(customers(api)))
+    before = customers(api).count("1002")
+    set_faults(api)
+    command("run", "leads.csv", *local(api, tmp_path))
+    held = outcome in ("in_doubt", "rejected")
+    assert outcomes_in(tmp_path / "leads.results.csv")[2] == (outcome if held else "created")
+    assert customers(api).count("1002") == (before if held else 1)
+
+
+def test_a_lead_in_doubt_is_sent_again_only_when_asked_and_never_after_a_success(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 3)
+    set_faults(api, "drop-before:customer=1000,times=1", "no-id:customer=1001,times=1")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 3
+    assert command("run", "leads.csv", *local(api, tmp_path, "--on-doubt", "resend")).code == 3
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["created", "in_doubt", "existing"]
+    assert sorted(customers(api)) == ["1000", "1001", "1002"]
+
+
+def test_a_rejected_row_is_sent_again_unchanged_only_when_asked(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    set_faults(api, "422:times=1")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 1
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 1
+    assert api.stats.requests == 1
+    assert command("run", "leads.csv", *local(api, tmp_path, "--retry-rejected")).code == 0
+
+
+def test_duplicates_are_skipped_unless_they_are_to_be_sent(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    row = "1,An,0901,x\n"
+    (tmp_path / "leads.csv").write_text(",".join(HEADERS) + "\n" + row * 3, encoding="utf-8")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    lines = read_results(tmp_path / "leads.results.csv")
+    assert [line["outcome"] for line in lines] == ["created", "duplicate", "duplicate"]
+    assert len({line["application_id"] for line in lines}) == 1
+    assert "row 2" in lines[1]["notes"]
+    assert command("run", "leads.csv", *local(api, tmp_path, "--duplicates", "send")).code == 0
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["created"] * 3
+    assert customers(api) == ["1"] * 4
+
+
+def test_a_dry_run_sends_nothing_writes_nothing_and_knows_what_was_created(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "some.csv", 3)
+    write_leads(tmp_path / "leads.csv", 5)
+    command("run", "some.csv", *local(api, tmp_path))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--dry-run", "--log-format", "text"))
+    assert ended.code == 0
+    assert "existing" in ended.output
+    assert "2 rows would be sent" in ended.output
+    assert api.stats.requests == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert command("run", "leads.csv", *local(api, tmp_path, "--summary", "t.json")).code == 0
+    totals = json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))
+    assert (totals["existing"], totals["created"]) == (3, 2)
+
+
+def test_a_dry_run_needs_no_credentials(command: Command, tmp_path: Path) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    ended = command("run", "leads.csv", "--dry-run")
+    assert ended.code == 0
+    assert "Without credentials" in ended.errors
+
+
+def test_a_limit_is_of_rows_that_are_sent(command: Command, api: LocalApi, tmp_path: Path) -> None:
+    write_leads(tmp_path / "leads.csv", 1200)
+    for expected in (3, 6):
+        assert command("run", "leads.csv", *local(api, tmp_path, "--limit", "3")).code == 0
+        assert len(customers(api)) == expected
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["existing"] * 3 + ["created"] * 3
+
+
+def test_a_run_without_a_terminal_writes_json_lines_without_control_characters(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 3)
+    set_faults(api, "422:customer=1001")
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--verbose"))
+    assert ended.output == ""
+    lines = [json.loads(line) for line in ended.errors.splitlines()]
+    assert [line["event"] for line in lines] == ["row", "next_step", "ended"]
+    assert lines[0]["row"] == 3
+    assert not {sign for sign in ended.errors if sign < " "} - {"\n"}
+    assert "Nguyễn" not in ended.errors
+    assert "0900001001" not in ended.errors
+
+
+def test_quiet_says_nothing_when_all_went_well_and_everything_when_not(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 3)
+    quiet = local(api, tmp_path, "--quiet", "--log-format", "text")
+    assert command("run", "leads.csv", *quiet) == Ended(0, "", "")
+    write_leads(tmp_path / "more.csv", 2, first=2000)
+    set_faults(api, "422:customer=2001")
+    ended = command("run", "more.csv", *quiet)
+    assert (ended.code, ended.output) == (1, "")
+    assert "1 row to mend: more.retry.csv" in ended.errors
+
+
+def test_several_files_have_results_each_or_one_together(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    for name, first in (("a.csv", 1000), ("a.tsv", 2000)):
+        content = write_leads(tmp_path / name, 2, first=first).read_text(encoding="utf-8")
+        if name.endswith("tsv"):
+            (tmp_path / name).write_text(content.replace(",", "\t").replace('"', ""), encoding="utf-8")
+    assert command("run", "a.csv", "a.tsv", *local(api, tmp_path)).code in (0, 1)
+    assert (tmp_path / "a.csv.results.csv").exists()
+    assert (tmp_path / "a.tsv.results.csv").exists()
+    assert command("run", "a.csv", "a.tsv", *local(api, tmp_path, "--results", "all.csv")).code in (0, 1)
+    assert [line["source"] for line in read_results(tmp_path / "all.csv")] == ["a.csv"] * 2 + ["a.tsv"] * 2
+
+
+def test_an_error_of_the_importer_itself_is_no_traceback_and_tells_no_value(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(options: object) -> None:
+        raise RuntimeError("Nguyễn Văn A")
+
+    monkeypatch.setattr(cli, "_load", fail)
+    ended = command("run", "leads.csv")
+    assert ended.code == 70
+    assert "RuntimeError at test_command_line.py" in ended.errors
+    assert "Nguyễn" not in ended.errors
+
+
+def test_an_interrupt_before_anything_was_sent_is_130(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_load", interrupt)
+    assert command("run", "leads.csv").code == 130
