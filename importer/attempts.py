@@ -1,7 +1,7 @@
 """One lead, from its intent to its end: sign, send, judge, and try again where nothing was processed.
 
-The ledger knows of every step before it matters: the intent before the first byte, and, when an attempt was
-proved not to be processed, that the lead is pending again, before the wait for the next one begins.
+The ledger knows of every step before it matters: the intent before the first byte, and how an attempt left
+the lead (pending again, when it was proved not to be processed) before anyone is told of it or tries again.
 """
 
 from __future__ import annotations
@@ -138,11 +138,8 @@ class Submitter:
             sleep=self._around.pause,
             retry_error_callback=_last_ending,
         )
-        ending: Ending | None = await retrying(self._attempt, pending, course)
-        end = self._conclude(course, ending)
-        if course.tries:
-            self._ledger.record(self._run, pending.number, end, course.tries)
-        return end
+        await retrying(self._attempt, pending, course)
+        return self._conclude(course)
 
     async def _attempt(self, pending: PendingLead, course: _Course) -> Ending | None:
         """Try once, unless the run is stopping; return how the last try ended, None if there was none."""
@@ -153,12 +150,9 @@ class Submitter:
 
     async def _try(self, pending: PendingLead, course: _Course) -> None:
         course.tries += 1
-        intended = False
 
         async def intend() -> None:
-            nonlocal intended
             await self._ledger.intend(self._run, pending.number, course.tries)
-            intended = True
 
         begun = self._around.timer()
         now = self._around.clock()
@@ -168,11 +162,12 @@ class Submitter:
         course.ending = ending
         if isinstance(ending, InDoubt):
             course.doubt = ending.error
-        elif isinstance(ending, TryAgain) and intended:
-            end = InDoubt(course.doubt) if course.doubt else NotAttempted(ending.error)
-            self._ledger.record(self._run, pending.number, end, course.tries)
+        # At once, since whatever goes wrong after this must not take the outcome with it; and even where no
+        # intent was seen to be noted, since it may have been noted after the connection was given up.
+        self._ledger.record(self._run, pending.number, self._conclude(course), course.tries)
+        requested = not isinstance(answer, NoAnswer) or answer.handed_over
         seconds = self._around.timer() - begun
-        self._around.told(AttemptEnded(pending, course.tries, ending, intended, seconds))
+        self._around.told(AttemptEnded(pending, course.tries, ending, requested, seconds))
 
     def _may_try_again(self, ending: Ending | None) -> bool:
         match ending:
@@ -190,14 +185,15 @@ class Submitter:
         ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
         return asked + self._around.chance.uniform(ceiling / 10, ceiling)
 
-    def _conclude(self, course: _Course, ending: Ending | None) -> RowEnd:
-        match ending:
+    def _conclude(self, course: _Course) -> RowEnd:
+        """Return how the lead ends if nothing more is tried."""
+        match course.ending:
             case Created() | InDoubt():
-                return ending
+                return course.ending
             case _ if course.doubt:
                 return InDoubt(course.doubt)
             case Rejected():
-                return ending
+                return course.ending
             case TryAgain(error, seconds) if (
                 course.tries >= self._attempts and seconds <= LONGEST_OBEYED_SECONDS
             ):
@@ -206,7 +202,7 @@ class Submitter:
                 return NotAttempted(error)
             case None:
                 return NotAttempted()
-        assert_never(ending)
+        assert_never(course.ending)
 
 
 @dataclass(slots=True)

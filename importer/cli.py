@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import traceback
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from importer import __version__
-from importer.errors import ImporterError, InternalError
+from importer.errors import ImporterError, unexpected
 
 if TYPE_CHECKING:
     from importer.console import LineLog
@@ -497,15 +496,7 @@ def main() -> None:
             sys.stdout.close()
         sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
-        # The place in the code, not the message, which may hold what a sheet held.
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
-        _end(
-            InternalError(
-                f"The importer failed ({where}). Nothing that was sent is lost: the ledger has it. "
-                "Run the same command again, and report this."
-            )
-        )
+        _end(unexpected(error))
 
 
 def _end(error: ImporterError) -> None:

@@ -19,6 +19,8 @@ A row that is no lead is data (:class:`importer.model.RowProblem`), never an exc
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -76,3 +78,16 @@ class InternalError(ImporterError):
 
 class LedgerError(InternalError):
     """The ledger cannot be read or written, so nothing may be sent."""
+
+
+def unexpected(error: BaseException) -> InternalError:
+    """Return what a person is told of an error that nobody foresaw.
+
+    It names the place in the code, not the error's own message, which may hold what a sheet held.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return InternalError(
+        f"The importer failed ({type(error).__name__}{where}). What was sent is in the ledger: run the same "
+        "command again, and report this."
+    )

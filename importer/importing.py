@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from importer.errors import ImporterError, InternalError, InterruptedRunError, UsageError
 from importer.identity import account_id
-from importer.intake import Identity, Input, Selection, open_inputs
+from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.ledger import Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import OutcomeName
@@ -71,17 +71,19 @@ async def import_files(
     """
     time = time or system_time()
     credentials, lacking = _credentials(settings)
-    refuse_bad_places(sources, settings.results, settings.summary)
     with ExitStack() as stack:
         spool = stack.enter_context(spooled(sources, standard_input or sys.stdin.buffer))
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
+        paths = {given.path for given in inputs}
+        files = [source for source in sources if path_of(source) in paths]
+        refuse_bad_places(files, settings.results, settings.summary)
         ledger = stack.enter_context(_ledger(settings, time.clock))
         async with _api(settings, credentials) as base_url:
             report = ImportReport(
                 run=f"{utc_text(time.clock())[:19]}Z-{secrets.token_hex(3)}",
                 environment=settings.env,
                 base_url=base_url,
-                files=list(sources),
+                files=files,
                 started_at=utc_text(time.clock()),
                 notices=[*notices, *lacking, *found],
             )

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from importer.errors import MappingError, UsageError
+from importer.errors import MappingError, SheetError, UsageError
 from importer.identity import lead_key
 from importer.ledger import Entry
 from importer.mapping import SheetMapping, choose_mapping
 from importer.model import ErrorInfo, InvalidRow, Lead, Row, RowProblem
+from importer.results import COLUMNS
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT, Sheet, open_sheets
 from importer.templates import Template, find_template, shipped_templates
@@ -85,7 +86,7 @@ def open_inputs(
     """Open the files named `sources`, and return their sheets and what the person should know of them.
 
     `spool` is where the bytes of standard input are. Raises :class:`UsageError` for a file that is given
-    twice, cannot be read, or has no sheet with the columns of a template.
+    twice, cannot be read, or has no sheet with the columns of a template. A file of results is left out.
     """
     templates = selection.templates()
     inputs: list[Input] = []
@@ -102,10 +103,16 @@ def open_inputs(
             encoding=selection.encoding,
             sheets=selection.sheets,
         )
+        if sheets[0].headers == COLUMNS:
+            # `run *.csv` finds what an earlier run has written.
+            notices.append(f"{source} was left out: it holds the results of a run, not leads.")
+            continue
         notices += [notice for sheet in sheets for notice in sheet.notices]
         found, left_out = _mapped(sheets, path, templates, selection)
         inputs += found
         notices += left_out
+    if not inputs:
+        raise SheetError(f"{' '.join(notices)} Name a file of leads.")
     return inputs, notices
 
 

@@ -21,7 +21,7 @@ from importer.attempts import (
     Submitter,
     Surroundings,
 )
-from importer.errors import ImporterError, InternalError, StoppedError
+from importer.errors import ImporterError, StoppedError, unexpected
 from importer.intake import Identity, Input, entry_of
 from importer.ledger import Ledger, Policy
 from importer.model import (
@@ -134,9 +134,7 @@ class Runner:
         finally:
             for _ in workers:
                 await self._queue.put(None)
-            for failure in await asyncio.gather(*workers, return_exceptions=True):
-                if isinstance(failure, BaseException):
-                    raise failure
+            await asyncio.gather(*workers)
 
     def stop(self, reason: ImporterError) -> None:
         """Send nothing new; what is under way is settled. The first reason counts."""
@@ -186,8 +184,10 @@ class Runner:
                 except ImporterError as error:
                     self.stop(error)
                 except Exception as error:
-                    self.stop(_unexpected(error))
-                    raise
+                    # A worker that died here would leave the others without a reader of the queue.
+                    failure = unexpected(error)
+                    self.stop(failure)
+                    end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
             outcome, error_info = _outcome_of(end, doubtful=pending.doubtful)
             self._count(pending.lead.place, outcome, error_info)
 
@@ -279,10 +279,3 @@ def _answered(error: ErrorInfo) -> str:
     parts += [error.reason] if error.reason else []
     parts += [f"request {error.request_id}"] if error.request_id else []
     return ", ".join(parts) or error.code
-
-
-def _unexpected(error: Exception) -> InternalError:
-    return InternalError(
-        f"The importer failed ({type(error).__name__}); what was under way is in doubt. "
-        "Run the same command again to go on, and report it."
-    )

@@ -88,7 +88,8 @@ class Transport:
 
     `connections` is how many requests may be under way at once: with as many callers none ever waits for a
     connection. `answer_seconds` counts from the first byte of a request to the last one of its answer.
-    `resolver` replaces the system's look-up of names.
+    `resolver` replaces the system's look-up of names, and is asked for
+    every connection.
     """
 
     def __init__(
@@ -117,6 +118,7 @@ class Transport:
                 limit=self._connections,
                 keepalive_timeout=_KEEPALIVE_SECONDS,
                 resolver=self._resolver,
+                use_dns_cache=self._resolver is None,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"lead-importer/{__version__}", "Accept-Encoding": "identity"},

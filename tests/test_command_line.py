@@ -417,6 +417,21 @@ def test_several_files_have_results_each_or_one_together(
     assert [line["source"] for line in read_results(tmp_path / "all.csv")] == ["a.csv"] * 2 + ["a.tsv"] * 2
 
 
+def test_results_of_an_earlier_run_are_no_leads_and_are_left_out(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    command("run", "leads.csv", *local(api, tmp_path))
+    before = {path.name for path in tmp_path.iterdir()}
+    ended = command("run", "leads.csv", "leads.results.csv", *local(api, tmp_path, "--log-format", "text"))
+    assert ended.code == 0
+    assert "leads.results.csv was left out" in " ".join(ended.output.split())
+    assert {path.name for path in tmp_path.iterdir()} == before
+    ended = command("run", "leads.results.csv", *local(api, tmp_path))
+    assert ended.code == 2
+    assert "Name a file of leads" in ended.errors
+
+
 def test_an_error_of_the_importer_itself_is_no_traceback_and_tells_no_value(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,7 +55,7 @@ def result_row(run: int, values: Sequence[Any]) -> ResultRow:
     told = problem or (error if outcome not in (OutcomeName.DUPLICATE, OutcomeName.EXISTING) else None)
     return ResultRow(
         place=Place(source, sheet, row),
-        customer_id=str(invalid_customer_id or customer_id or ""),
+        customer_id=str(_first_known(invalid_customer_id, customer_id, "")),
         outcome=outcome,
         application=None
         if application_id is None
@@ -63,18 +63,31 @@ def result_row(run: int, values: Sequence[Any]) -> ResultRow:
             application_id=str(application_id), status=status or "", created_at=created_at or ""
         ),
         attempts=attempts or 0 if sent else 0,
-        error=ErrorInfo(**json.loads(told)) if told else None,
+        error=ErrorInfo(**{"code": "", "message": ""} | json.loads(told)) if told else None,
         notes=tuple(json.loads(notes)) if notes else (),
     )
+
+
+def _first_known(*values: object) -> object:
+    return next(value for value in values if value is not None)
+
+
+def storable(text: str) -> str:
+    """Return `text` as UTF-8 can hold it: half a character, as of an odd file name, becomes an escape."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def packed(text: str) -> int | str:
     """Return an id as SQLite keeps it in the fewest bytes: a number where it reads back the same."""
     if text.isascii() and text.isdigit() and len(text) <= 18 and str(int(text)) == text:
         return int(text)
-    return text
+    return storable(text)
 
 
 def packed_error(error: ErrorInfo) -> str:
     known = {name: value for name, value in asdict(error).items() if value not in ("", None)}
-    return json.dumps(known, ensure_ascii=False, separators=(",", ":"))
+    return packed_json(known)
+
+
+def packed_json(value: object) -> str:
+    return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

@@ -8,7 +8,6 @@ A lead's outcome and the next lead's intent often travel in one transaction (:mo
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
@@ -33,7 +32,15 @@ from importer.ledger import (
     standing_outcome,
     state_after,
 )
-from importer.ledger.rows import outcome_in, packed, packed_error, page_of_results, result_row
+from importer.ledger.rows import (
+    outcome_in,
+    packed,
+    packed_error,
+    packed_json,
+    page_of_results,
+    result_row,
+    storable,
+)
 from importer.ledger.writer import SqliteWriter
 from importer.model import (
     Created,
@@ -120,14 +127,10 @@ class SqliteLedger:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._take_lock()
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            self.path.chmod(0o600)
         except OSError as error:
             self._lock.release()
-            raise UsageError(
-                f"The ledger {self.path} cannot be opened ({error.strerror or error}). "
-                "Give another place with --ledger."
-            ) from error
-        self._writer = SqliteWriter(self.path)
+            raise self._unusable(error) from error
+        self._writer = SqliteWriter(self.path, admit=self._admit)
         try:
             self._writer.call(self._open)
         except BaseException:
@@ -161,7 +164,7 @@ class SqliteLedger:
             lambda connection: (
                 connection.execute(
                     "INSERT INTO sheet (run, source, path, name) VALUES (?, ?, ?, ?)",
-                    (run, source, path, name),
+                    (run, storable(source), storable(path), storable(name)),
                 ).lastrowid
                 or 0
             )
@@ -196,6 +199,7 @@ class SqliteLedger:
     def result_rows(self, run: int, path: str | None = None) -> Iterator[ResultRow]:
         """See :meth:`importer.ledger.Ledger.result_rows`."""
         position = 0
+        path = None if path is None else storable(path)
         while page := self._open_writer.call(
             partial(page_of_results, values=(run, position, path, path, _PAGE))
         ):
@@ -206,7 +210,7 @@ class SqliteLedger:
         """See :meth:`importer.ledger.Ledger.last_run`."""
         (found,) = self._open_writer.call(
             lambda connection: connection.execute(
-                "SELECT max(run) FROM sheet WHERE path = ?", (path,)
+                "SELECT max(run) FROM sheet WHERE path = ?", (storable(path),)
             ).fetchone()
         )
         return None if found is None else int(found)
@@ -239,23 +243,36 @@ class SqliteLedger:
             raise InternalError("The ledger is used while it is closed; please report it.")
         return self._writer
 
-    def _open(self, connection: sqlite3.Connection) -> None:
+    def _unusable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"The ledger {self.path} cannot be opened ({error.strerror or error}). "
+            "Give another place with --ledger."
+        )
+
+    def _admit(self, connection: sqlite3.Connection) -> None:
+        """Refuse what is no ledger of this version, before anything of the file is changed."""
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if not tables:
-            for statement in _SCHEMA.split(";\n"):
-                connection.execute(statement)
-            return
-        if application_id != _APPLICATION_ID:
+        if _has_tables(connection) and application_id != _APPLICATION_ID:
             raise UsageError(
                 f"{self.path} is a database of something else, not a ledger. Give another file with --ledger."
             )
-        if version != SCHEMA_VERSION:
+        if _has_tables(connection) and version != SCHEMA_VERSION:
             raise UsageError(
                 f"The ledger {self.path} is of version {version}, and this lead-importer knows version "
                 f"{SCHEMA_VERSION}. Use the lead-importer that made it, or a newer one."
             )
+        try:
+            # Before SQLite makes its log beside the file, which gets the same mode.
+            self.path.chmod(0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _open(self, connection: sqlite3.Connection) -> None:
+        if not _has_tables(connection):
+            for statement in _SCHEMA.split(";\n"):
+                connection.execute(statement)
+            return
         lost = ErrorInfo(
             code="interrupted", message="the importer ended after sending, before an answer was noted"
         )
@@ -287,13 +304,18 @@ class SqliteLedger:
                     entry.row,
                     standing.lead or None,
                     str(standing.outcome) if own else None,
-                    entry.customer_id if entry.key is None and entry.customer_id else None,
+                    storable(entry.customer_id) if entry.key is None and entry.customer_id else None,
                     packed_error(entry.problem) if entry.problem else None,
-                    json.dumps(notes, ensure_ascii=False) if notes else None,
+                    packed_json(notes) if notes else None,
                 )
             )
         connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         return standings
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return bool(tables)
 
 
 def _stand(
@@ -330,8 +352,9 @@ def _stand(
 
 
 def _intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, now: int) -> None:
-    (state,) = connection.execute("SELECT state FROM lead WHERE id = ?", (lead,)).fetchone()
-    if state not in SENDABLE:
+    found = connection.execute("SELECT state FROM lead WHERE id = ?", (lead,)).fetchone()
+    if found is None or found[0] not in SENDABLE:
+        state = "not known" if found is None else LeadState(found[0]).name
         raise InternalError(
             f"A lead was to be sent although its state is {state}; nothing was sent. Please report it."
         )
@@ -346,9 +369,10 @@ def _record(
 ) -> None:
     application = end.application if isinstance(end, Created) else None
     error = None if isinstance(end, Created) else end.error
+    # Whatever a caller gets wrong, a created lead stays created: it must never become one that may be sent.
     connection.execute(
         "UPDATE lead SET state = ?, run = ?, attempts = ?, changed_at = ?, application_id = ?, status = ?, "
-        "created_at = ?, error = ? WHERE id = ?",
+        "created_at = ?, error = ? WHERE id = ? AND state <> ?",
         (
             state_after(end),
             run,
@@ -359,14 +383,13 @@ def _record(
             application.created_at if application else None,
             packed_error(error) if error else None,
             lead,
+            LeadState.CREATED,
         ),
     )
 
 
 def _end_run(connection: sqlite3.Connection, run: int, summary: Mapping[str, object]) -> None:
-    connection.execute(
-        "UPDATE run SET summary = ? WHERE id = ?", (json.dumps(summary, ensure_ascii=False), run)
-    )
+    connection.execute("UPDATE run SET summary = ? WHERE id = ?", (packed_json(summary), run))
     connection.execute(
         "DELETE FROM entry WHERE run < ? AND sheet IN (SELECT older.id FROM sheet AS older "
         "JOIN sheet AS newer ON newer.path = older.path WHERE newer.run = ? AND older.run < ?)",

@@ -41,11 +41,13 @@ class SqliteWriter:
     A piece of work that raises :class:`ImporterError` must not have written anything; only its own caller is
     told. Once the database itself fails, that and everything later raises :class:`LedgerError`
     (:class:`LedgerBusyError` if another program has it, :class:`UsageError` if it is no database), and
-    nothing of the transaction is kept.
+    nothing of the transaction is kept. `admit` looks at a database before anything of it is changed; what it
+    raises is raised by all work.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, admit: Work[object] = lambda connection: None) -> None:
         self._path = path
+        self._admit = admit
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken: ImporterError | None = None
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
@@ -86,12 +88,14 @@ class SqliteWriter:
                     job = self._jobs.get_nowait()
             more = job is not None
             try:
-                if connection is None and self._broken is None:
-                    connection = self._connect()
-                if connection is not None:
+                if self._broken is None:
+                    connection = connection or self._connect()
                     self._write(connection, jobs)
-            except sqlite3.Error as error:
-                self._break(error)
+            except ImporterError as error:
+                self._broken = error
+            # Any other mistake, too, must reach the callers: without this thread they would wait for ever.
+            except Exception as error:
+                self._broken = self._reading(error)
             for unfinished in jobs:
                 unfinished.error = unfinished.error or self._broken
             _deliver(jobs)
@@ -101,18 +105,17 @@ class SqliteWriter:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=0, cached_statements=64)
-        for pragma in (
-            "locking_mode = EXCLUSIVE",
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "cache_size = -16384",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._admit(connection)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16384"):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _write(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
-        if self._broken is not None:
-            return
         connection.execute("BEGIN IMMEDIATE")
         for job in jobs:
             # What a job refuses it refuses before it writes, so the others of its group are not touched.
@@ -122,25 +125,29 @@ class SqliteWriter:
                 job.error = error
         connection.execute("COMMIT")
 
-    def _break(self, error: sqlite3.Error) -> None:
+    def _reading(self, error: Exception) -> ImporterError:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_BUSY"):
-            self._broken = LedgerBusyError(
+            return LedgerBusyError(
                 f"Another program holds the ledger {self._path}. Close it, and start again."
             )
-        elif name == "SQLITE_NOTADB":
-            self._broken = UsageError(
+        if name == "SQLITE_NOTADB":
+            return UsageError(
                 f"{self._path} is no ledger, and was left as it is. Give another file with --ledger."
             )
-        else:
-            self._broken = LedgerError(
+        if isinstance(error, sqlite3.Error):
+            return LedgerError(
                 f"The ledger {self._path} cannot be read or written ({error}), so nothing more is sent. "
                 "Check the disk, its free space and the file's owner; what was written before is kept."
             )
+        return LedgerError(
+            f"The ledger {self._path} failed ({type(error).__name__}), so nothing more is sent; what was "
+            "written before is kept. Please report it."
+        )
 
 
 def _deliver(jobs: Sequence[_Job]) -> None:
-    asynchronous = []
+    waiting: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
     for job in jobs:
         if job.blocking is not None:
             if job.error is None:
@@ -148,13 +155,11 @@ def _deliver(jobs: Sequence[_Job]) -> None:
             else:
                 job.blocking.set_exception(job.error)
         elif job.asynchronous is not None:
-            asynchronous.append(job)
-    if asynchronous:
+            waiting.setdefault(job.asynchronous.get_loop(), []).append(job)
+    for loop, asked in waiting.items():
         # The loop is gone when its run was given up; then nobody waits any more.
         with suppress(RuntimeError):
-            future = asynchronous[0].asynchronous
-            if future is not None:
-                future.get_loop().call_soon_threadsafe(_resolve, asynchronous)
+            loop.call_soon_threadsafe(_resolve, asked)
 
 
 def _resolve(jobs: Sequence[_Job]) -> None:
