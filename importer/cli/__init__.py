@@ -8,219 +8,43 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from importer import __version__
+from importer.cli.options import (
+    Attempts,
+    BaseUrl,
+    Columns,
+    Concurrency,
+    Config,
+    DryRun,
+    Duplicates,
+    Encoding,
+    Environment,
+    Files,
+    LedgerFile,
+    Limit,
+    LogFormat,
+    OnDoubt,
+    Proxy,
+    Quiet,
+    Rate,
+    Results,
+    RetryRejected,
+    Sheets,
+    Summary,
+    TemplateName,
+    TimeoutSeconds,
+    Verbose,
+)
 from importer.errors import ImporterError, unexpected
 
 if TYPE_CHECKING:
-    from importer.console import LineLog
-    from importer.local_api import LocalApi
     from importer.settings import Loaded
-
-_FILES = "Files"
-_SENDING = "Sending"
-_OUTPUT = "What is written"
-_SETTINGS = "Settings"
-
-Files = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="FILE...",
-        help="CSV (.csv .tsv .txt, also .gz; - for standard input), workbook (.xlsx .xlsm .xls .xlsb .ods).",
-        show_default=False,
-    ),
-]
-TemplateName = Annotated[
-    str | None,
-    typer.Option(
-        "--template",
-        metavar="NAME|FILE",
-        help="Which inputs a lead has. [default: the one that the headers fit]",
-        rich_help_panel=_FILES,
-    ),
-]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map",
-        metavar="FIELD=COLUMN",
-        help="The column of a field, where its header does not tell. Repeatable.",
-        rich_help_panel=_FILES,
-    ),
-]
-Sheets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--sheet",
-        metavar="NAME",
-        help="A sheet to read. Repeatable. [default: every visible one with the columns]",
-        rich_help_panel=_FILES,
-    ),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding", metavar="NAME", help="Of a text file. [default: found]", rich_help_panel=_FILES
-    ),
-]
-Limit = Annotated[
-    int | None,
-    typer.Option(
-        "--limit",
-        metavar="N",
-        help="Only the first N rows that would be sent.",
-        rich_help_panel=_FILES,
-    ),
-]
-Environment = Annotated[
-    str | None,
-    typer.Option(
-        "--env",
-        metavar="local|sandbox|production",
-        help="Where to send. local starts a local lead API for this run and needs no credentials. "
-        "[default: sandbox]",
-        rich_help_panel=_SENDING,
-    ),
-]
-BaseUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--base-url",
-        metavar="URL",
-        help="Another address of the API; http:// only on this machine. [default: from --env]",
-        rich_help_panel=_SENDING,
-    ),
-]
-Concurrency = Annotated[
-    int | None,
-    typer.Option(
-        "--concurrency",
-        metavar="N",
-        help="Requests under way at once, at most. [default: 16]",
-        rich_help_panel=_SENDING,
-    ),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        "--rate",
-        metavar="N",
-        help="Requests a second, at most. [default: no limit]",
-        rich_help_panel=_SENDING,
-    ),
-]
-Attempts = Annotated[
-    int | None,
-    typer.Option(
-        "--attempts", metavar="N", help="Tries for one row, at most. [default: 5]", rich_help_panel=_SENDING
-    ),
-]
-TimeoutSeconds = Annotated[
-    float | None,
-    typer.Option(
-        "--timeout",
-        metavar="S",
-        help="Seconds to wait for an answer once a request was sent. [default: 60]",
-        rich_help_panel=_SENDING,
-    ),
-]
-OnDoubt = Annotated[
-    str | None,
-    typer.Option(
-        "--on-doubt",
-        metavar="hold|resend",
-        help="Whether a request that may have been processed is sent again. [default: hold]",
-        rich_help_panel=_SENDING,
-    ),
-]
-Duplicates = Annotated[
-    str | None,
-    typer.Option(
-        "--duplicates",
-        metavar="skip|send",
-        help="What happens to a lead that the ledger or the same file has already. [default: skip]",
-        rich_help_panel=_SENDING,
-    ),
-]
-RetryRejected = Annotated[
-    bool | None,
-    typer.Option(
-        "--retry-rejected",
-        help="Send rows again that the API refused, unchanged.",
-        rich_help_panel=_SENDING,
-        show_default=False,
-    ),
-]
-DryRun = Annotated[
-    bool | None,
-    typer.Option("--dry-run", help="Stop before sending.", rich_help_panel=_SENDING, show_default=False),
-]
-Proxy = Annotated[
-    bool | None,
-    typer.Option(
-        "--proxy-from-environment",
-        help="Heed HTTPS_PROXY and its like.",
-        rich_help_panel=_SENDING,
-        show_default=False,
-    ),
-]
-Results = Annotated[
-    Path | None,
-    typer.Option(
-        "--results",
-        metavar="FILE",
-        help="Results, as .csv, .jsonl or .xlsx. [default: NAME.results.csv beside the input]",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-LedgerFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--ledger",
-        metavar="FILE",
-        help="What was sent already. [default: in the user's state directory]",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-Summary = Annotated[
-    Path | None,
-    typer.Option("--summary", metavar="FILE", help="The totals as JSON.", rich_help_panel=_OUTPUT),
-]
-LogFormat = Annotated[
-    str | None,
-    typer.Option(
-        "--log-format",
-        metavar="text|json",
-        help="[default: text on a terminal, json otherwise]",
-        rich_help_panel=_OUTPUT,
-    ),
-]
-Quiet = Annotated[
-    bool | None,
-    typer.Option(
-        "--quiet", help="Say nothing when all went well.", rich_help_panel=_OUTPUT, show_default=False
-    ),
-]
-Verbose = Annotated[
-    bool | None,
-    typer.Option(
-        "--verbose", help="Tell of every row that went wrong.", rich_help_panel=_OUTPUT, show_default=False
-    ),
-]
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        metavar="FILE",
-        help="A TOML file with any of these options, and the credentials.",
-        rich_help_panel=_SETTINGS,
-    ),
-]
 
 app = typer.Typer(
     name="lead-importer",
@@ -287,8 +111,10 @@ def run(
     config: Config = None,
 ) -> None:
     """Import: read, map, check, send, record, write the results."""
+    from importer.cli.running import run_import
+
     loaded = _settings(context)
-    raise typer.Exit(asyncio.run(_import(files, loaded)))
+    raise typer.Exit(asyncio.run(run_import(files, loaded)))
 
 
 @app.command(
@@ -405,68 +231,14 @@ def local_api(
     config: Config = None,
 ) -> None:
     """Run the local lead API: to rehearse on, with faults on demand."""
+    from importer.cli.running import serve
     from importer.faults import parse_fault
     from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 
     rules = [parse_fault(spec) for spec in fault or ()]
     given = _load({"config": config, "env": "local"}).settings.credentials()
     api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed)
-    asyncio.run(_serve(api, port))
-
-
-async def _serve(api: LocalApi, port: int) -> None:
-    base_url = await api.start(port=port)
-    typer.echo(f"The local lead API listens on {base_url}; Ctrl-C ends it.")
-    typer.echo(f"  import:  lead-importer run FILE --env local --base-url {base_url}")
-    typer.echo(f"  created: {base_url}/_control/applications")
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ended.set)
-    await ended.wait()
-    await api.stop()
-    typer.echo(f"It created {api.stats.created:,} applications for {api.stats.requests:,} requests.")
-
-
-async def _import(files: list[str], loaded: Loaded) -> int:
-    from rich.console import Console
-
-    from importer.console import LineLog, ProgressDisplay, Silent, log_report, show_report
-    from importer.importing import import_files
-
-    settings = loaded.settings
-    terminal = sys.stderr.isatty()
-    as_json = settings.log_format == "json" or (settings.log_format is None and not terminal)
-    log = LineLog(sys.stderr, as_json=as_json, verbose=settings.verbose)
-    with ExitStack() as stack:
-        watcher: LineLog | Silent = log
-        if settings.quiet:
-            watcher = Silent()
-        elif terminal and not as_json and not settings.verbose:
-            watcher = stack.enter_context(ProgressDisplay(Console(stderr=True, highlight=False)))
-        ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
-        try:
-            report = await import_files(
-                files, settings, watcher=watcher, notices=loaded.notices, handle_signals=True
-            )
-        finally:
-            if ticking is not None:
-                ticking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await ticking
-    if settings.quiet and report.exit_code == 0:
-        return 0
-    if as_json:
-        log_report(log, report, dry_run=settings.dry_run)
-    else:
-        show_report(Console(stderr=settings.quiet, highlight=False), report, dry_run=settings.dry_run)
-    return report.exit_code
-
-
-async def _tick(log: LineLog) -> None:
-    while True:
-        await asyncio.sleep(1)
-        log.tick()
+    asyncio.run(serve(api, port))
 
 
 def _settings(context: typer.Context) -> Loaded:

@@ -1,0 +1,212 @@
+"""The options of the commands, each defined once.
+
+None of them has a default here: what was not given may stand in the environment or in a file, and
+:mod:`importer.settings` has the defaults that the help texts tell.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_FILES = "Files"
+_SENDING = "Sending"
+_OUTPUT = "What is written"
+_SETTINGS = "Settings"
+
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="FILE...",
+        help="CSV (.csv .tsv .txt, also .gz; - for standard input), workbook (.xlsx .xlsm .xls .xlsb .ods).",
+        show_default=False,
+    ),
+]
+TemplateName = Annotated[
+    str | None,
+    typer.Option(
+        "--template",
+        metavar="NAME|FILE",
+        help="Which inputs a lead has. [default: the one that the headers fit]",
+        rich_help_panel=_FILES,
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="FIELD=COLUMN",
+        help="The column of a field, where its header does not tell. Repeatable.",
+        rich_help_panel=_FILES,
+    ),
+]
+Sheets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sheet",
+        metavar="NAME",
+        help="A sheet to read. Repeatable. [default: every visible one with the columns]",
+        rich_help_panel=_FILES,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="Of a text file. [default: found]", rich_help_panel=_FILES
+    ),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        metavar="N",
+        help="Only the first N rows that would be sent.",
+        rich_help_panel=_FILES,
+    ),
+]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="local|sandbox|production",
+        help="Where to send. local starts a local lead API for this run and needs no credentials. "
+        "[default: sandbox]",
+        rich_help_panel=_SENDING,
+    ),
+]
+BaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--base-url",
+        metavar="URL",
+        help="Another address of the API; http:// only on this machine. [default: from --env]",
+        rich_help_panel=_SENDING,
+    ),
+]
+Concurrency = Annotated[
+    int | None,
+    typer.Option(
+        "--concurrency",
+        metavar="N",
+        help="Requests under way at once, at most. [default: 16]",
+        rich_help_panel=_SENDING,
+    ),
+]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        "--rate",
+        metavar="N",
+        help="Requests a second, at most. [default: no limit]",
+        rich_help_panel=_SENDING,
+    ),
+]
+Attempts = Annotated[
+    int | None,
+    typer.Option(
+        "--attempts", metavar="N", help="Tries for one row, at most. [default: 5]", rich_help_panel=_SENDING
+    ),
+]
+TimeoutSeconds = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="S",
+        help="Seconds to wait for an answer once a request was sent. [default: 60]",
+        rich_help_panel=_SENDING,
+    ),
+]
+OnDoubt = Annotated[
+    str | None,
+    typer.Option(
+        "--on-doubt",
+        metavar="hold|resend",
+        help="Whether a request that may have been processed is sent again. [default: hold]",
+        rich_help_panel=_SENDING,
+    ),
+]
+Duplicates = Annotated[
+    str | None,
+    typer.Option(
+        "--duplicates",
+        metavar="skip|send",
+        help="What happens to a lead that the ledger or the same file has already. [default: skip]",
+        rich_help_panel=_SENDING,
+    ),
+]
+RetryRejected = Annotated[
+    bool | None,
+    typer.Option(
+        "--retry-rejected",
+        help="Send rows again that the API refused, unchanged.",
+        rich_help_panel=_SENDING,
+        show_default=False,
+    ),
+]
+DryRun = Annotated[
+    bool | None,
+    typer.Option("--dry-run", help="Stop before sending.", rich_help_panel=_SENDING, show_default=False),
+]
+Proxy = Annotated[
+    bool | None,
+    typer.Option(
+        "--proxy-from-environment",
+        help="Heed HTTPS_PROXY and its like.",
+        rich_help_panel=_SENDING,
+        show_default=False,
+    ),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        metavar="FILE",
+        help="Results, as .csv, .jsonl or .xlsx. [default: NAME.results.csv beside the input]",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+LedgerFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        metavar="FILE",
+        help="What was sent already. [default: in the user's state directory]",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Summary = Annotated[
+    Path | None,
+    typer.Option("--summary", metavar="FILE", help="The totals as JSON.", rich_help_panel=_OUTPUT),
+]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--log-format",
+        metavar="text|json",
+        help="[default: text on a terminal, json otherwise]",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Quiet = Annotated[
+    bool | None,
+    typer.Option(
+        "--quiet", help="Say nothing when all went well.", rich_help_panel=_OUTPUT, show_default=False
+    ),
+]
+Verbose = Annotated[
+    bool | None,
+    typer.Option(
+        "--verbose", help="Tell of every row that went wrong.", rich_help_panel=_OUTPUT, show_default=False
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="A TOML file with any of these options, and the credentials.",
+        rich_help_panel=_SETTINGS,
+    ),
+]

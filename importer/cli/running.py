@@ -1,0 +1,71 @@
+"""The commands that go on for a while, and what is seen of them meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from importer.console import LineLog, ProgressDisplay, Silent, log_report, show_report
+from importer.importing import import_files
+
+if TYPE_CHECKING:
+    from importer.local_api import LocalApi
+    from importer.settings import Loaded
+
+
+async def serve(api: LocalApi, port: int) -> None:
+    """Let `api` serve on `port` until SIGINT or SIGTERM."""
+    base_url = await api.start(port=port)
+    typer.echo(f"The local lead API listens on {base_url}; Ctrl-C ends it.")
+    typer.echo(f"  import:  lead-importer run FILE --env local --base-url {base_url}")
+    typer.echo(f"  created: {base_url}/_control/applications")
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    await ended.wait()
+    await api.stop()
+    typer.echo(f"It created {api.stats.created:,} applications for {api.stats.requests:,} requests.")
+
+
+async def run_import(files: list[str], loaded: Loaded) -> int:
+    """Import `files`, show it as the settings say, and return the exit code."""
+    settings = loaded.settings
+    terminal = sys.stderr.isatty()
+    as_json = settings.log_format == "json" or (settings.log_format is None and not terminal)
+    log = LineLog(sys.stderr, as_json=as_json, verbose=settings.verbose)
+    with ExitStack() as stack:
+        watcher: LineLog | Silent = log
+        if settings.quiet:
+            watcher = Silent()
+        elif terminal and not as_json and not settings.verbose:
+            watcher = stack.enter_context(ProgressDisplay(Console(stderr=True, highlight=False)))
+        ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
+        try:
+            report = await import_files(
+                files, settings, watcher=watcher, notices=loaded.notices, handle_signals=True
+            )
+        finally:
+            if ticking is not None:
+                ticking.cancel()
+                with suppress(asyncio.CancelledError):
+                    await ticking
+    if settings.quiet and report.exit_code == 0:
+        return 0
+    if as_json:
+        log_report(log, report, dry_run=settings.dry_run)
+    else:
+        show_report(Console(stderr=settings.quiet, highlight=False), report, dry_run=settings.dry_run)
+    return report.exit_code
+
+
+async def _tick(log: LineLog) -> None:
+    while True:
+        await asyncio.sleep(1)
+        log.tick()
