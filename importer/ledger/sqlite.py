@@ -263,8 +263,10 @@ class SqliteLedger:
                 f"{SCHEMA_VERSION}. Use the lead-importer that made it, or a newer one."
             )
         try:
-            # Before SQLite makes its log beside the file, which gets the same mode.
             self.path.chmod(0o600)
+            # SQLite's log takes its mode from the file, and was made already if this is a ledger.
+            with suppress(FileNotFoundError):
+                self.path.with_name(f"{self.path.name}-wal").chmod(0o600)
         except OSError as error:
             raise self._unusable(error) from error
 

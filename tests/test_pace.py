@@ -1,0 +1,253 @@
+"""When attempts may go out, over a time that only the tests move."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable, Coroutine
+from itertools import count, pairwise
+from typing import Any
+
+import pytest
+
+from importer.model import Application, Created, Ending, ErrorInfo, InDoubt, Rejected, SetUpWrong, TryAgain
+from importer.pace import (
+    CAUTIOUS_AFTER,
+    FIRST_PAUSE_SECONDS,
+    LONGEST_PAUSE_SECONDS,
+    UNAVAILABLE_ATTEMPTS,
+    UNAVAILABLE_SECONDS,
+    Health,
+    Pace,
+)
+
+ERROR = ErrorInfo(code="x", message="x")
+CREATED = Created(Application(application_id="1", status="created", created_at=""))
+REJECTED = Rejected(ERROR)
+TRY_AGAIN = TryAgain(ERROR)
+
+
+class Clock:
+    """Time that stands still until everybody waits for it."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.pauses: list[float] = []
+        self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._order = count()
+
+    def timer(self) -> float:
+        return self.now
+
+    async def pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        if seconds > 0:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (self.now + seconds, next(self._order), future))
+            await future
+
+    async def run(self, *work: Coroutine[Any, Any, None]) -> None:
+        everything = asyncio.gather(*work)
+        while not everything.done():
+            await settle()
+            if not everything.done():
+                assert self._waiting, "everybody waits, and for no moment: a deadlock"
+                self.now, _, future = heapq.heappop(self._waiting)
+                if not future.done():
+                    future.set_result(None)
+        await everything
+
+
+async def settle() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+class Road:
+    """Attempts at a pace: who is under way, and when each began."""
+
+    def __init__(self, rate: float | None = None) -> None:
+        self.clock = Clock()
+        self.pace = Pace(rate, timer=self.clock.timer, pause=self.clock.pause)
+        self.begun: list[float] = []
+        self.under_way = 0
+        self.most = 0
+
+    async def attempt(self, ending: Ending = CREATED, seconds: float = 1.0) -> None:
+        async with self.pace.turn():
+            self.begun.append(self.clock.now)
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+            try:
+                await self.clock.pause(seconds)
+            finally:
+                self.under_way -= 1
+            self.pace.health.note(ending, self.clock.now)
+
+    def prove(self) -> None:
+        self.pace.health.note(CREATED, self.clock.now)
+
+
+def health_after(*endings: Ending, step: float = 1.0) -> Health:
+    health = Health()
+    for number, ending in enumerate(endings):
+        health.note(ending, number * step)
+    return health
+
+
+async def test_a_rate_is_spread_evenly_and_never_a_burst() -> None:
+    road = Road(rate=4)
+    road.prove()
+    road.clock.now += 60
+    await road.clock.run(*(road.attempt(seconds=0.01) for _ in range(9)))
+    assert [later - earlier for earlier, later in pairwise(road.begun)] == [0.25] * 8
+
+
+async def test_a_rate_holds_while_nothing_is_proven_too() -> None:
+    road = Road(rate=4)
+    await road.clock.run(*(road.attempt(TRY_AGAIN, seconds=0.01) for _ in range(5)))
+    assert [later - earlier for earlier, later in pairwise(road.begun)] == pytest.approx([0.25] * 4)
+
+
+async def test_without_a_rate_what_is_proven_goes_out_at_once() -> None:
+    road = Road()
+    road.prove()
+    await road.clock.run(*(road.attempt() for _ in range(20)))
+    assert road.most == 20
+    assert set(road.begun) == {100.0}
+
+
+@pytest.mark.parametrize("ending", [REJECTED, TRY_AGAIN, InDoubt(ERROR), SetUpWrong(ERROR)])
+async def test_attempts_go_in_single_file_until_an_application_is_created(ending: Ending) -> None:
+    road = Road()
+    await road.clock.run(*(road.attempt(ending) for _ in range(5)))
+    assert road.most == 1
+    assert road.begun == [100.0, 101.0, 102.0, 103.0, 104.0]
+
+
+async def test_all_who_waited_go_on_together_once_it_is_proven() -> None:
+    road = Road()
+    await road.clock.run(*(road.attempt() for _ in range(30)))
+    assert road.begun == [100.0] + [101.0] * 29
+    assert road.most == 29
+
+
+async def test_who_waited_while_it_was_proven_keeps_to_the_rate() -> None:
+    road = Road(rate=2)
+    await road.clock.run(*(road.attempt(seconds=0.1) for _ in range(4)))
+    assert [later - earlier for earlier, later in pairwise(road.begun)] == pytest.approx([0.5] * 3)
+
+
+async def test_attempts_go_in_single_file_again_after_failures_in_a_row() -> None:
+    road = Road()
+    road.prove()
+    await road.clock.run(*(road.attempt(TRY_AGAIN) for _ in range(CAUTIOUS_AFTER)))
+    assert road.most == CAUTIOUS_AFTER
+    road.most = 0
+    await road.clock.run(*(road.attempt(TRY_AGAIN) for _ in range(3)))
+    assert road.most == 1
+    first, second, third = road.begun[-3:]
+    assert (first, second, third) == (101.5, 103.5, 106.5)
+
+
+def test_one_failure_less_changes_nothing() -> None:
+    health = health_after(CREATED, *[TRY_AGAIN] * (CAUTIOUS_AFTER - 1))
+    assert health.proven
+    assert health.pause_seconds() == 0
+    health.note(TRY_AGAIN, 99)
+    assert not health.proven
+    assert health.pause_seconds() == FIRST_PAUSE_SECONDS
+
+
+@pytest.mark.parametrize("ending", [CREATED, REJECTED])
+def test_an_answer_about_the_row_ends_a_row_of_failures(ending: Ending) -> None:
+    health = health_after(CREATED, *[TRY_AGAIN] * (CAUTIOUS_AFTER - 1), ending, *[TRY_AGAIN] * 7)
+    assert health.proven
+    assert health.failures == 7
+
+
+def test_a_refused_row_proves_nothing() -> None:
+    assert not health_after(REJECTED).proven
+    assert not health_after(CREATED, *[TRY_AGAIN] * CAUTIOUS_AFTER, REJECTED).proven
+    assert health_after(*[TRY_AGAIN] * 20, CREATED).proven
+
+
+def test_pauses_double_up_to_a_limit_however_many_failures() -> None:
+    pauses = []
+    health = Health()
+    for number in range(CAUTIOUS_AFTER + 7):
+        health.note(TRY_AGAIN, number)
+        pauses.append(health.pause_seconds())
+    assert pauses == [0.0] * (CAUTIOUS_AFTER - 1) + [0.5, 1.0, 2.0, 4.0, 8.0] + [LONGEST_PAUSE_SECONDS] * 3
+    health.failures = 1_000_000
+    assert health.pause_seconds() == LONGEST_PAUSE_SECONDS
+
+
+def test_the_api_is_unavailable_only_after_a_minute_and_enough_attempts() -> None:
+    health = health_after(*[TRY_AGAIN] * (UNAVAILABLE_ATTEMPTS - 1))
+    assert not health.unavailable(10_000)
+    health.note(TRY_AGAIN, 20)
+    assert not health.unavailable(UNAVAILABLE_SECONDS - 0.001)
+    assert health.unavailable(UNAVAILABLE_SECONDS)
+
+
+def test_the_minute_counts_from_the_first_of_the_failures_in_a_row() -> None:
+    health = health_after(TRY_AGAIN, REJECTED, *[TRY_AGAIN] * UNAVAILABLE_ATTEMPTS, step=10)
+    assert health.failing_since == 20
+    assert not health.unavailable(79)
+    assert health.unavailable(80)
+
+
+class OfTheTestError(Exception):
+    pass
+
+
+async def failing(road: Road) -> None:
+    with pytest.raises(OfTheTestError):
+        async with road.pace.turn():
+            raise OfTheTestError
+
+
+@pytest.mark.parametrize("proven", [True, False])
+async def test_an_exception_in_a_turn_goes_out_and_the_next_one_goes_on(proven: bool) -> None:
+    road = Road()
+    if proven:
+        road.prove()
+    await road.clock.run(failing(road), road.attempt(), failing(road), road.attempt())
+    assert len(road.begun) == 2
+
+
+async def test_an_exception_of_one_who_waited_while_it_was_proven_goes_out() -> None:
+    road = Road()
+    await road.clock.run(road.attempt(), failing(road), road.attempt())
+    assert len(road.begun) == 2
+
+
+def in_its_turn(road: Road) -> bool:
+    return road.under_way == 1
+
+
+def in_its_pause(road: Road) -> bool:
+    return road.clock.pauses == [FIRST_PAUSE_SECONDS]
+
+
+@pytest.mark.parametrize(("failures", "reached"), [(0, in_its_turn), (CAUTIOUS_AFTER, in_its_pause)])
+async def test_a_cancelled_turn_does_not_hold_up_the_others(
+    failures: int, reached: Callable[[Road], bool]
+) -> None:
+    road = Road()
+    for _ in range(failures):
+        road.pace.health.note(TRY_AGAIN, road.clock.now)
+    first = asyncio.create_task(road.attempt())
+    await settle()
+    assert reached(road)
+    waiting = asyncio.create_task(road.attempt())
+    await settle()
+    waiting.cancel()
+    first.cancel()
+    await settle()
+    assert first.cancelled()
+    assert waiting.cancelled()
+    await road.clock.run(road.attempt(), road.attempt())
+    assert road.most <= 1
+    assert road.under_way == 0
