@@ -55,7 +55,9 @@ class SheetMapping:
             if (value := self._value(column, row, problems, notes)) or column.field.required
         }
         if problems:
-            return InvalidRow(row.place, tuple(problems), customer_id, tuple(notes))
+            # A malformed id may be a name or an address that slipped into the column; it goes no further.
+            known = any(problem.column == self.customer_id.header for problem in problems)
+            return InvalidRow(row.place, tuple(problems), "" if known else customer_id, tuple(notes))
         return Lead(row.place, customer_id, inputs, tuple(notes))
 
     @staticmethod

@@ -164,6 +164,10 @@ def test_the_first_rule_that_fires_wins_and_the_others_count_on() -> None:
     assert chosen(plan, "abcd") == ["503", "429", None, "no-id"]
 
 
+def test_a_rule_that_another_went_before_keeps_its_times() -> None:
+    assert chosen(plan_of("503:times=1", "429:times=1"), "abc") == ["503", "429", None]
+
+
 @pytest.mark.parametrize(
     ("spec", "customers", "faults"),
     [

@@ -89,6 +89,15 @@ def test_each_kind_of_value_is_checked(kind: Kind, value: str, code: str | None)
     assert (fault and fault[0]) == code
 
 
+def test_an_address_in_the_column_of_the_customer_id_goes_no_further() -> None:
+    slipped = choose(*ENGLISH).lead(row("12 Lê Lợi", "John", "0901", "x"))
+    assert isinstance(slipped, InvalidRow)
+    assert slipped.customer_id == ""
+    known = choose(*ENGLISH).lead(row("1333", "", "0901", "x"))
+    assert isinstance(known, InvalidRow)
+    assert known.customer_id == "1333"
+
+
 def test_every_problem_of_a_row_is_told_at_once() -> None:
     invalid = choose(*ENGLISH).lead(row("", "", "x", ""))
     assert isinstance(invalid, InvalidRow)
