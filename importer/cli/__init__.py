@@ -216,7 +216,7 @@ def local_api(
     port: Annotated[int, typer.Option(help="0 takes any that is free.", min=0, max=65535)] = 8700,
     store: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Keep the applications in a file. [default: in memory]"),
+        typer.Option(metavar="FILE", help="Keep the applications in a file. Default: in memory."),
     ] = None,
     fault: Annotated[
         list[str] | None,

@@ -29,7 +29,7 @@ TemplateName = Annotated[
     typer.Option(
         "--template",
         metavar="NAME|FILE",
-        help="Which inputs a lead has. [default: the one that the headers fit]",
+        help="Which inputs a lead has. Default: the one that the headers fit.",
         rich_help_panel=_FILES,
     ),
 ]
@@ -47,14 +47,14 @@ Sheets = Annotated[
     typer.Option(
         "--sheet",
         metavar="NAME",
-        help="A sheet to read. Repeatable. [default: every visible one with the columns]",
+        help="A sheet to read. Repeatable. Default: every visible one with the columns.",
         rich_help_panel=_FILES,
     ),
 ]
 Encoding = Annotated[
     str | None,
     typer.Option(
-        "--encoding", metavar="NAME", help="Of a text file. [default: found]", rich_help_panel=_FILES
+        "--encoding", metavar="NAME", help="Of a text file. Default: found.", rich_help_panel=_FILES
     ),
 ]
 Limit = Annotated[
@@ -70,9 +70,9 @@ Environment = Annotated[
     str | None,
     typer.Option(
         "--env",
-        metavar="local|sandbox|production",
-        help="Where to send. local starts a local lead API for this run and needs no credentials. "
-        "[default: sandbox]",
+        metavar="NAME",
+        help="Where to send: local, sandbox or production. local starts a local lead API for this run and needs no credentials. "
+        "Default: sandbox.",
         rich_help_panel=_SENDING,
     ),
 ]
@@ -81,7 +81,7 @@ BaseUrl = Annotated[
     typer.Option(
         "--base-url",
         metavar="URL",
-        help="Another address of the API; http:// only on this machine. [default: from --env]",
+        help="Another address of the API; http:// only on this machine. Default: from --env.",
         rich_help_panel=_SENDING,
     ),
 ]
@@ -90,7 +90,7 @@ Concurrency = Annotated[
     typer.Option(
         "--concurrency",
         metavar="N",
-        help="Requests under way at once, at most. [default: 16]",
+        help="Requests under way at once, at most. Default: 16.",
         rich_help_panel=_SENDING,
     ),
 ]
@@ -99,14 +99,14 @@ Rate = Annotated[
     typer.Option(
         "--rate",
         metavar="N",
-        help="Requests a second, at most. [default: no limit]",
+        help="Requests a second, at most. Default: no limit.",
         rich_help_panel=_SENDING,
     ),
 ]
 Attempts = Annotated[
     int | None,
     typer.Option(
-        "--attempts", metavar="N", help="Tries for one row, at most. [default: 5]", rich_help_panel=_SENDING
+        "--attempts", metavar="N", help="Tries for one row, at most. Default: 5.", rich_help_panel=_SENDING
     ),
 ]
 TimeoutSeconds = Annotated[
@@ -114,7 +114,7 @@ TimeoutSeconds = Annotated[
     typer.Option(
         "--timeout",
         metavar="S",
-        help="Seconds to wait for an answer once a request was sent. [default: 60]",
+        help="Seconds to wait for an answer once a request was sent. Default: 60.",
         rich_help_panel=_SENDING,
     ),
 ]
@@ -123,7 +123,7 @@ OnDoubt = Annotated[
     typer.Option(
         "--on-doubt",
         metavar="hold|resend",
-        help="Whether a request that may have been processed is sent again. [default: hold]",
+        help="Whether a request that may have been processed is sent again. Default: hold.",
         rich_help_panel=_SENDING,
     ),
 ]
@@ -132,7 +132,7 @@ Duplicates = Annotated[
     typer.Option(
         "--duplicates",
         metavar="skip|send",
-        help="What happens to a lead that the ledger or the same file has already. [default: skip]",
+        help="What happens to a lead that the ledger or the same file has already. Default: skip.",
         rich_help_panel=_SENDING,
     ),
 ]
@@ -140,6 +140,7 @@ RetryRejected = Annotated[
     bool | None,
     typer.Option(
         "--retry-rejected",
+        metavar="",
         help="Send rows again that the API refused, unchanged.",
         rich_help_panel=_SENDING,
         show_default=False,
@@ -147,12 +148,15 @@ RetryRejected = Annotated[
 ]
 DryRun = Annotated[
     bool | None,
-    typer.Option("--dry-run", help="Stop before sending.", rich_help_panel=_SENDING, show_default=False),
+    typer.Option(
+        "--dry-run", metavar="", help="Stop before sending.", rich_help_panel=_SENDING, show_default=False
+    ),
 ]
 Proxy = Annotated[
     bool | None,
     typer.Option(
         "--proxy-from-environment",
+        metavar="",
         help="Heed HTTPS_PROXY and its like.",
         rich_help_panel=_SENDING,
         show_default=False,
@@ -163,7 +167,7 @@ Results = Annotated[
     typer.Option(
         "--results",
         metavar="FILE",
-        help="Results, as .csv, .jsonl or .xlsx. [default: NAME.results.csv beside the input]",
+        help="Results, as .csv, .jsonl or .xlsx. Default: NAME.results.csv beside the input.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -172,7 +176,7 @@ LedgerFile = Annotated[
     typer.Option(
         "--ledger",
         metavar="FILE",
-        help="What was sent already. [default: in the user's state directory]",
+        help="What was sent already. Default: in the user's state directory.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -185,20 +189,28 @@ LogFormat = Annotated[
     typer.Option(
         "--log-format",
         metavar="text|json",
-        help="[default: text on a terminal, json otherwise]",
+        help="Default: text on a terminal, json otherwise.",
         rich_help_panel=_OUTPUT,
     ),
 ]
 Quiet = Annotated[
     bool | None,
     typer.Option(
-        "--quiet", help="Say nothing when all went well.", rich_help_panel=_OUTPUT, show_default=False
+        "--quiet",
+        metavar="",
+        help="Say nothing when all went well.",
+        rich_help_panel=_OUTPUT,
+        show_default=False,
     ),
 ]
 Verbose = Annotated[
     bool | None,
     typer.Option(
-        "--verbose", help="Tell of every row that went wrong.", rich_help_panel=_OUTPUT, show_default=False
+        "--verbose",
+        metavar="",
+        help="Tell of every row that went wrong.",
+        rich_help_panel=_OUTPUT,
+        show_default=False,
     ),
 ]
 Config = Annotated[
