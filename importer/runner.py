@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -162,9 +162,11 @@ class Runner:
         self, sheet: int, chunk: Sequence[tuple[Row, Lead | InvalidRow]], left: int | None
     ) -> list[PendingLead]:
         pending: list[PendingLead] = []
-        for part in [chunk] if left is None else _one_by_one(chunk):
-            if left is not None and len(pending) == left:
-                break
+        done = 0
+        while done < len(chunk) and (left is None or len(pending) < left):
+            # Of so many rows no more than are left can be leads to send, so none is enrolled beyond the last.
+            part = chunk[done:] if left is None else chunk[done : done + left - len(pending)]
+            done += len(part)
             entries = [entry_of(sheet, row, lead, self._work.identity) for row, lead in part]
             standings = await self._ledger.enrol(self._run, entries, self._work.policy)
             for (_, lead), entry, standing in zip(part, entries, standings, strict=True):
@@ -250,13 +252,6 @@ class Runner:
         if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
             self.reasons.add(outcome, error)
         self._watcher.row_ended(RowEnded(place, outcome, error))
-
-
-def _one_by_one(
-    chunk: Sequence[tuple[Row, Lead | InvalidRow]],
-) -> Iterator[Sequence[tuple[Row, Lead | InvalidRow]]]:
-    """Yield single rows, so that none is enrolled beyond the last one that may be sent."""
-    return ((pair,) for pair in chunk)
 
 
 def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo | None]:

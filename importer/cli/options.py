@@ -71,8 +71,8 @@ Environment = Annotated[
     typer.Option(
         "--env",
         metavar="NAME",
-        help="Where to send: local, sandbox or production. local starts a local lead API for this run and needs no credentials. "
-        "Default: sandbox.",
+        help="Where to send: local, sandbox or production. local starts a local lead API for this run "
+        "and needs no credentials. Default: sandbox.",
         rich_help_panel=_SENDING,
     ),
 ]
