@@ -19,7 +19,10 @@ from importer.templates import Field, Kind, Template, customer_id_field
 
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
 _WHOLE_FLOAT = re.compile(r"(\d+)[.,]0+")
-_PHONE = re.compile(r"\+?[\d\s.()/-]+")
+_PHONE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
+_LETTER = re.compile(r"[^\W\d_]")
+_BLANK = re.compile(r"\s")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _IDENTITY_NUMBER = re.compile(r"\d{9}|\d{12}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
@@ -197,7 +200,7 @@ def repair(kind: Kind, field: str, text: str) -> tuple[str, str]:
 
 def check(kind: Kind, value: str) -> tuple[str, str] | None:
     """Return the code and message of what is wrong with a `value` of this `kind`, or None."""
-    if any("\ud800" <= sign <= "\udfff" for sign in value):
+    if not value.isascii() and _SURROGATE.search(value):
         return "broken_text", "the text holds half a character (a lone surrogate); type it again"
     if kind == "text":
         return None
@@ -210,13 +213,13 @@ def check(kind: Kind, value: str) -> tuple[str, str] | None:
             "format the column as text and enter the number again"
         )
     if kind == "customer_id":
-        bad = any(sign.isspace() for sign in value)
+        bad = _BLANK.search(value)
         return ("bad_customer_id", "a customer id has no blanks; one id in a cell") if bad else None
     if kind == "identity_number":
         ok = _IDENTITY_NUMBER.fullmatch(value)
         return None if ok else ("bad_identity_number", "a CMND has 9 digits and a CCCD 12; check the number")
-    if any(sign.isalpha() for sign in value):
+    if _PHONE.fullmatch(value):
+        return None
+    if _LETTER.search(value):
         return "letters_in_phone", "there are letters in the phone number; one number in a cell"
-    if not _PHONE.fullmatch(value) or not any(sign.isdigit() for sign in value):
-        return "bad_phone", "this is no phone number; write digits only, such as 0901234567"
-    return None
+    return "bad_phone", "this is no phone number; write digits only, such as 0901234567"

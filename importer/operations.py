@@ -52,8 +52,9 @@ _NOTABLE_SKEW_SECONDS = 30
 _SET_UP_STATUSES = {401, 403, 404, 405}
 _SET_UP_REASONS = {"invalid_signature"}
 
-# Personal data that the API may repeat in a message: long numbers, and addresses of mail.
-_PERSONAL = re.compile(r"[+\d][\d\s.()-]{6,}\d|\S+@\S+")
+# Personal data that the API may repeat in a message. Anchored, so that a long word takes no quadratic time.
+_MAIL = re.compile(r"(?<!\S)\S+@\S+")
+_LONG_NUMBER = re.compile(r"[+\d][\d\s.()-]{6,}\d")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -90,9 +91,9 @@ def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
         return SetUpWrong(_with_set_up_advice(error, answer, now))
     if answer.status == 429 or (answer.status == 503 and answer.retry_after):
         return TryAgain(error, _wait_seconds(answer.retry_after, now))
-    if told and answer.status >= 500:
+    if told and 500 <= answer.status < 600:
         return TryAgain(error)
-    if told:
+    if told and 200 <= answer.status < 500:
         return Rejected(error)
     if 200 <= answer.status < 300:
         return _read_success(lead, answer, document)
@@ -105,7 +106,7 @@ def _read_success(lead: Lead, answer: Answer, document: Mapping[str, Any] | None
         return _unreadable(
             answer, "unreadable_success", "the API answered that it succeeded, but not with what"
         )
-    application_id = _identifier(data.get("id"))
+    application_id = _line(_identifier(data.get("id")))
     if not application_id:
         return _unreadable(answer, "no_application_id", "the API answered that it succeeded, but gave no id")
     if _identifier(data.get("customer_id")) != lead.customer_id:
@@ -139,19 +140,24 @@ def _error(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> Er
     """Return the error in the API's own format, or None if the answer is something else.
 
     The format is ``{"data": null, "error": {…}}``; an older page of the documentation shows the inner object
-    alone. An answer that has an application, too, contradicts itself and is neither.
+    alone. An answer that has an application, too, contradicts itself and is neither. Of the gateways in front
+    of an API many have an object with a code and a message, too, so the documented sense of the code counts:
+    the status where the object stands alone, and no success in an answer that says that it succeeded.
     """
     if not document or document.get("data") is not None:
         return None
     error = document.get("error", document)
-    if not isinstance(error, dict) or type(error.get("code")) is not int:
+    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         return None
-    if not isinstance(error.get("message"), str):
+    code = error.get("code")
+    if type(code) is not int or (answer.status < 300 and code < 400):
+        return None
+    if error is document and answer.status >= 300 and code != answer.status:
         return None
     metadata = error.get("metadata")
     return ErrorInfo(
         code=f"http_{answer.status}",
-        message=_without_personal_data(lead, _line(error["message"])) or "the API gave no message",
+        message=_message(lead, error["message"]) or "the API gave no message",
         reason=_line(error.get("reason")),
         http_status=answer.status,
         request_id=_line(metadata.get("request_id")) if isinstance(metadata, dict) else "",
@@ -160,20 +166,27 @@ def _error(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> Er
 
 def _line(value: object) -> str:
     """Return a text of the API as one line of bounded length; empty for anything but text."""
-    text = _CONTROL.sub(" ", value) if isinstance(value, str) else ""
-    return " ".join(text.split())[:MESSAGE_LIMIT]
+    return _one_line(value)[:MESSAGE_LIMIT] if isinstance(value, str) else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def _identifier(value: object) -> str:
     # The documentation has ids as strings; as a number in JSON one has all its digits here, too.
-    return str(value) if type(value) is int else _line(value)
+    if type(value) is int:
+        return str(value)
+    return value if isinstance(value, str) else ""
 
 
-def _without_personal_data(lead: Lead, message: str) -> str:
+def _message(lead: Lead, text: str) -> str:
+    """Return a message of the API as one line without personal data, which is cut only then."""
+    message = _one_line(text)
     for name, value in lead.inputs.items():
-        if isinstance(value, str) and len(value) > 1:
-            message = message.replace(value, f"<{name}>")
-    return _PERSONAL.sub("<…>", message)
+        if isinstance(value, str) and len(known := _one_line(value)) > 1:
+            message = message.replace(known, f"<{name}>")
+    return _LONG_NUMBER.sub("<…>", _MAIL.sub("<…>", message))[:MESSAGE_LIMIT]
 
 
 def _wait_seconds(retry_after: str, now: float) -> float:

@@ -4,7 +4,8 @@ Before the first byte of a request leaves, and only once there is a connection t
 awaits what the caller wants to be true by then (the ledger's intent). So a failed connection leaves no doubt,
 and an intent that cannot be written sends nothing. This is done where the connector hands out a connection,
 after which aiohttp awaits nothing but its own writing. A kept connection that the server has closed meanwhile
-is noticed there, too, and replaced by another one, since nothing was written to it yet.
+is noticed there, too, and replaced by another one, since nothing was written to it yet; so is one on which
+the server has spoken unasked, since that would be taken for the answer.
 
 Redirects are not followed, certificates are always verified, proxies of the environment are used only when
 asked for, and at most 64 KiB of an answer are read.
@@ -17,9 +18,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Self
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
@@ -40,7 +43,7 @@ CONNECT_SECONDS = 15.0
 _KEEPALIVE_SECONDS = 4.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Handover:
     """What is to happen before the first byte of one request, and whether it has happened."""
 
@@ -51,15 +54,41 @@ class _Handover:
     head: Answer | None = None
     """The answer without its body, as soon as it began: its status may be proof by itself."""
 
+    refusal: Exception | None = None
+    """What `before_first_byte` raised."""
+
+    abandoned: bool = False
+
     async def prepare(self) -> None:
-        await self.before_first_byte()
+        try:
+            await self.before_first_byte()
+        except Exception as error:
+            self.refusal = error
+            raise
+        if self.abandoned:
+            raise TimeoutError
         self.deadline.reschedule(asyncio.get_running_loop().time() + self.seconds)
+
+    def abandon(self) -> None:
+        # A deadline that has passed already cannot be moved any more.
+        if not self.deadline.expired():
+            self.abandoned = True
+            self.deadline.reschedule(0)
 
 
 _HANDOVER: ContextVar[_Handover] = ContextVar("handover")
 
 
 class _Connector(aiohttp.TCPConnector):
+    def __init__(self, *, limit: int, resolver: AbstractResolver | None) -> None:
+        super().__init__(
+            limit=limit,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            resolver=resolver,
+            use_dns_cache=resolver is None,
+        )
+        self._used: WeakSet[ResponseHandler] = WeakSet()
+
     async def connect(
         self,
         req: ClientRequest,
@@ -67,6 +96,9 @@ class _Connector(aiohttp.TCPConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - the signature is aiohttp's
     ) -> Connection:
         handover = _HANDOVER.get()
+        if handover.done:
+            # After a lost connection aiohttp would send a PUT again by itself.
+            raise aiohttp.ServerDisconnectedError
         prepared = False
         while True:
             connection = await super().connect(req, traces, timeout)
@@ -77,10 +109,19 @@ class _Connector(aiohttp.TCPConnector):
                     connection.close()
                     raise
                 prepared = True
-            if connection.transport is not None and not connection.transport.is_closing():
+            if self._is_fit(connection):
                 handover.done = True
                 return connection
             connection.close()
+
+    def _is_fit(self, connection: Connection) -> bool:
+        protocol = connection.protocol
+        if protocol is None or not protocol.is_connected():
+            return False
+        # On a new connection there is no earlier request whose late answer could be taken for this one's.
+        fit = protocol not in self._used or not protocol.should_close
+        self._used.add(protocol)
+        return fit
 
 
 class Transport:
@@ -88,8 +129,7 @@ class Transport:
 
     `connections` is how many requests may be under way at once: with as many callers none ever waits for a
     connection. `answer_seconds` counts from the first byte of a request to the last one of its answer.
-    `resolver` replaces the system's look-up of names, and is asked for
-    every connection.
+    `resolver` replaces the system's look-up of names, and is asked for every connection.
     """
 
     def __init__(
@@ -109,17 +149,12 @@ class Transport:
         self._proxy_from_environment = proxy_from_environment
         self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
-        self._under_way: set[asyncio.Timeout] = set()
+        self._under_way: set[_Handover] = set()
         self._urls: dict[str, URL] = {}
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=_Connector(
-                limit=self._connections,
-                keepalive_timeout=_KEEPALIVE_SECONDS,
-                resolver=self._resolver,
-                use_dns_cache=self._resolver is None,
-            ),
+            connector=_Connector(limit=self._connections, resolver=self._resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"lead-importer/{__version__}", "Accept-Encoding": "identity"},
             timeout=aiohttp.ClientTimeout(total=None, connect=self._connect_seconds),
@@ -133,9 +168,9 @@ class Transport:
             self._session = None
 
     def abandon(self) -> None:
-        """Stop waiting for every answer that is under way; each of these calls returns a NoAnswer."""
-        for deadline in self._under_way:
-            deadline.reschedule(0)
+        """Stop waiting for every answer that is under way; each of these calls returns with what it has."""
+        for handover in self._under_way:
+            handover.abandon()
 
     async def send(
         self,
@@ -153,14 +188,16 @@ class Transport:
         deadline = asyncio.timeout(None)
         handover = _Handover(before_first_byte, deadline, self._answer_seconds)
         token = _HANDOVER.set(handover)
-        self._under_way.add(deadline)
+        self._under_way.add(handover)
         try:
             async with deadline:
                 return await self._exchange(self._session, request, headers, handover)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if handover.refusal is not None:
+                raise handover.refusal from None
             return handover.head or _translated(error, handed_over=handover.done)
         finally:
-            self._under_way.discard(deadline)
+            self._under_way.discard(handover)
             _HANDOVER.reset(token)
 
     async def _exchange(
@@ -216,7 +253,9 @@ def _translated(error: Exception, *, handed_over: bool) -> NoAnswer:
 def _cause(error: Exception, *, handed_over: bool) -> tuple[str, str]:
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return "tls", "the server's certificate cannot be verified; check --base-url and this clock"
+            return "tls", (
+                "the server proved no identity over TLS; check --base-url and the clock of this machine"
+            )
         case aiohttp.ClientConnectorDNSError():
             return "dns", "the name of the server cannot be found; check --base-url and the network"
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():

@@ -23,7 +23,14 @@ from importer.errors import TemplateError
 Kind = Literal["text", "phone", "identity_number", "email", "customer_id"]
 KINDS: tuple[str, ...] = get_args(Kind)
 
-_PROPERTIES = {"name", "title", "kind", "synonyms", "example", "required"}
+_PROPERTIES = {
+    "name": "text",
+    "title": "text",
+    "kind": "text",
+    "synonyms": "a list of texts",
+    "example": "text",
+    "required": "true or false",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +97,8 @@ def find_template(name: str) -> Template:
             "(`lead-importer templates` shows them)."
         )
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         raise TemplateError(f"The template file {name} cannot be read ({error}). Check its path.") from error
     return parse_template(path.stem, text, name)
 
@@ -129,20 +136,33 @@ def _field(entry: object, source: str) -> Field:
     if not isinstance(said, dict) or not isinstance(said.get("name"), str) or not said["name"]:
         raise TemplateError(f'{source}: a field is a name, or a table with a name: {{name = "city"}}.')
     name: str = said["name"]
-    unknown = said.keys() - _PROPERTIES
+    unknown = said.keys() - _PROPERTIES.keys()
     if unknown:
         raise TemplateError(
             f"{source}, field {name}: {', '.join(sorted(unknown))} is not known. "
             f"A field has {', '.join(sorted(_PROPERTIES))}."
         )
+    for key, value in said.items():
+        if not _fits(key, value):
+            raise TemplateError(f"{source}, field {name}: {key} must be {_PROPERTIES[key]}.")
     merged = {"title": name, "kind": "text", **_known_fields().get(name, {}), **said}
     if merged["kind"] not in KINDS:
         raise TemplateError(f"{source}, field {name}: the kind must be one of {', '.join(KINDS)}.")
     return Field(
         name=name,
-        title=str(merged["title"]),
+        title=merged["title"],
         kind=merged["kind"],
-        synonyms=tuple(str(synonym) for synonym in merged.get("synonyms", ())),
-        example=str(merged.get("example", "")),
-        required=bool(merged.get("required", True)),
+        synonyms=tuple(merged.get("synonyms", ())),
+        example=merged.get("example", ""),
+        required=merged.get("required", True),
     )
+
+
+def _fits(key: str, value: object) -> bool:
+    match key:
+        case "required":
+            return isinstance(value, bool)
+        case "synonyms":
+            return isinstance(value, list) and all(isinstance(synonym, str) for synonym in value)
+        case _:
+            return isinstance(value, str)

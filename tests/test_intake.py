@@ -1,0 +1,268 @@
+"""From the files that are named to leads, with everything refused before the first row is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook  # type: ignore[import-untyped]
+
+from importer.errors import MappingError, SheetError, TemplateError, UsageError
+from importer.identity import lead_key
+from importer.intake import (
+    CHUNK_ROWS,
+    Identity,
+    Input,
+    Selection,
+    entry_of,
+    open_inputs,
+    path_of,
+    problem_text,
+)
+from importer.ledger import Entry
+from importer.model import ErrorInfo, InvalidRow, Lead, Place, Row, RowProblem
+from importer.results import COLUMNS
+from importer.settings import Settings
+from tests.support import write_leads
+
+HEADERS = ("customer_id", "name", "phone", "address")
+JOHN = ("1333", "John", "0901234433", "101 Nguyen Van Cu")
+
+
+def book(path: Path, sheets: Mapping[str, list[tuple[str, ...]]]) -> Path:
+    workbook = Workbook()
+    workbook.remove(workbook.worksheets[0])
+    for name, rows in sheets.items():
+        sheet = workbook.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+    workbook.save(path)
+    return path
+
+
+def opened(*paths: Path, **said: object) -> tuple[list[Input], list[str]]:
+    return open_inputs([str(path) for path in paths], Selection(**said))  # type: ignore[arg-type]
+
+
+def leads_of(found: Input) -> list[Lead | InvalidRow]:
+    return [lead for chunk in found.leads() for _, lead in chunk]
+
+
+# Opening
+
+
+def test_files_become_inputs_in_the_order_in_which_they_are_named(tmp_path: Path) -> None:
+    second, first = write_leads(tmp_path / "b.csv", 1), write_leads(tmp_path / "a.csv", 2, first=5)
+    inputs, notices = opened(second, first)
+    assert [found.path for found in inputs] == [str(second), str(first)]
+    assert [found.mapping.template.name for found in inputs] == ["1", "1"]
+    assert [len(leads_of(found)) for found in inputs] == [1, 2]
+    assert notices == []
+
+
+def test_rows_come_in_chunks_each_with_what_it_is(tmp_path: Path) -> None:
+    ((found,), _) = opened(write_leads(tmp_path / "leads.csv", CHUNK_ROWS + 1))
+    chunks = list(found.leads())
+    assert [len(chunk) for chunk in chunks] == [CHUNK_ROWS, 1]
+    (row, lead) = chunks[1][0]
+    assert row.place.row == CHUNK_ROWS + 2
+    assert isinstance(lead, Lead)
+    assert (lead.place, lead.customer_id) == (row.place, str(1000 + CHUNK_ROWS))
+
+
+def test_a_row_that_is_no_lead_travels_among_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("customer_id,name,phone,address\n1,John,x,y\n2,John,0901234433,y\n", encoding="utf-8")
+    ((found,), _) = opened(path)
+    assert [type(lead) for lead in leads_of(found)] == [InvalidRow, Lead]
+
+
+def test_a_file_wherever_one_stands_is_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_leads(tmp_path / "leads.csv", 1)
+    monkeypatch.chdir(tmp_path)
+    assert path_of("leads.csv") == path_of("./leads.csv") == str(path.resolve())
+    assert path_of("-") == "-"
+    ((found,), _) = open_inputs(["leads.csv"], Selection())
+    assert (found.path, found.sheet.source) == (str(path.resolve()), "leads.csv")
+
+
+def test_a_file_that_is_named_twice_is_refused_under_whatever_names(tmp_path: Path) -> None:
+    path = write_leads(tmp_path / "leads.csv", 1)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UsageError, match=r"is given twice\. Name each file once"):
+        opened(path, tmp_path / "folder" / ".." / "leads.csv")
+
+
+def test_standard_input_is_read_from_where_its_bytes_were_put(tmp_path: Path) -> None:
+    spool = write_leads(tmp_path / "spool", 2)
+    ((found,), _) = open_inputs(["-"], Selection(), spool=spool)
+    assert (found.path, found.sheet.source) == ("-", "-")
+    assert [str(lead.place) for lead in leads_of(found)] == ["-, row 2", "-, row 3"]
+    with pytest.raises(UsageError, match="- is given twice"):
+        open_inputs(["-", "-"], Selection(), spool=spool)
+
+
+def test_the_spool_is_for_standard_input_alone(tmp_path: Path) -> None:
+    spool = write_leads(tmp_path / "spool", 2)
+    path = write_leads(tmp_path / "leads.csv", 1, first=7)
+    (piped, named), _ = open_inputs(["-", str(path)], Selection(), spool=spool)
+    assert [len(leads_of(piped)), len(leads_of(named))] == [2, 1]
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SheetError):
+        opened(write_leads(tmp_path / "leads.csv", 1), tmp_path / "none.csv")
+
+
+def test_results_of_an_earlier_run_are_left_out_with_a_notice(tmp_path: Path) -> None:
+    results = tmp_path / "leads.results.csv"
+    results.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    inputs, notices = opened(results, write_leads(tmp_path / "leads.csv", 1))
+    assert len(inputs) == 1
+    assert notices == [f"{results} was left out: it holds the results of a run, not leads."]
+
+
+def test_nothing_but_results_is_refused(tmp_path: Path) -> None:
+    results = tmp_path / "leads.results.csv"
+    results.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    with pytest.raises(SheetError, match=r"results of a run, not leads\. Name a file of leads\.$"):
+        opened(results)
+
+
+def test_the_encoding_that_was_named_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_bytes("customer_id,name,phone,address\n1,Lê,0901234433,y\n".encode("cp1258"))
+    with pytest.raises(SheetError):
+        opened(path)
+    ((found,), _) = opened(path, encoding="cp1258")
+    (lead,) = leads_of(found)
+    assert isinstance(lead, Lead)
+    assert lead.inputs["name"] == "Lê"
+
+
+# Choosing
+
+
+def test_the_template_and_the_columns_that_were_named_are_used(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    headers = "customer_id,email,phone,name,address,to"
+    path.write_text(f"{headers}\n1,a@b.vn,0901234433,x,y,0907\n", encoding="utf-8")
+    with pytest.raises(MappingError, match="fit several templates"):
+        opened(path)
+    ((found,), _) = opened(path, template="3", columns={"phone": "to"})
+    (lead,) = leads_of(found)
+    assert isinstance(lead, Lead)
+    assert lead.inputs == {"email": "a@b.vn", "phone": "0907"}
+
+
+def test_a_template_that_is_none_is_refused_before_any_file_is_opened(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match="There is no template '9'"):
+        opened(tmp_path / "none.csv", template="9")
+
+
+def test_without_a_template_all_documented_ones_are_candidates() -> None:
+    assert [template.name for template in Selection().templates()] == ["1", "2", "3"]
+    assert [template.name for template in Selection(template="2").templates()] == ["2"]
+
+
+def test_the_selection_is_what_the_settings_say() -> None:
+    settings = Settings(template="2", map={"name": "Tên"}, sheet=("Leads",), encoding="cp1258")
+    assert Selection.of(settings) == Selection(
+        template="2", columns={"name": "Tên"}, sheets=("Leads",), encoding="cp1258"
+    )
+
+
+def test_a_sheet_that_fits_no_template_is_left_out_beside_one_that_fits(tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", {"Notes": [("note",), ("x",)], "Leads": [HEADERS, JOHN]})
+    inputs, notices = opened(path)
+    assert [found.sheet.name for found in inputs] == ["Leads"]
+    (notice,) = notices
+    assert notice.startswith(f"left out a sheet: {path}, sheet Notes: no column for")
+
+
+def test_every_sheet_that_fits_is_read(tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", {"A": [HEADERS, JOHN], "B": [HEADERS, JOHN]})
+    inputs, notices = opened(path)
+    assert [str(lead.place) for found in inputs for lead in leads_of(found)] == [
+        f"{path}, sheet A, row 2",
+        f"{path}, sheet B, row 2",
+    ]
+    assert notices == []
+
+
+def test_a_sheet_that_was_asked_for_must_fit(tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", {"Notes": [("note",), ("x",)], "Leads": [HEADERS, JOHN]})
+    with pytest.raises(MappingError, match="sheet Notes: no column for"):
+        opened(path, sheets=("Notes", "Leads"))
+
+
+def test_the_only_sheet_must_fit(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="sheet Notes: no column for"):
+        opened(book(tmp_path / "leads.xlsx", {"Notes": [("note",), ("x",)]}))
+
+
+def test_where_no_sheet_fits_the_first_one_is_told_of(tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", {"A": [("note",), ("x",)], "B": [("other",), ("x",)]})
+    with pytest.raises(MappingError, match="sheet A: no column for"):
+        opened(path)
+
+
+def test_what_a_sheet_has_to_say_is_passed_on(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    workbook = Workbook()
+    sheet = workbook.worksheets[0]
+    sheet.append(HEADERS)
+    sheet.append(JOHN)
+    workbook.create_sheet("Secret").sheet_state = "hidden"
+    workbook["Secret"].append(HEADERS)
+    workbook.save(path)
+    inputs, notices = opened(path)
+    assert len(inputs) == 1
+    assert notices == list(inputs[0].sheet.notices)
+    assert any("Secret" in notice for notice in notices)
+
+
+# What the ledger keeps
+
+PLACE = Place("leads.csv", "", 7)
+ROW = Row(PLACE, JOHN)
+IDENTITY = Identity("account", "sandbox")
+
+
+def test_a_lead_is_kept_by_its_key_and_without_its_inputs() -> None:
+    lead = Lead(PLACE, "1333", {"name": "John"}, ("a note",))
+    entry = entry_of(3, ROW, lead, IDENTITY)
+    assert entry == Entry(
+        sheet=3,
+        row=7,
+        customer_id="1333",
+        key=lead_key("account", "sandbox", "1333", {"name": "John"}),
+        notes=("a note",),
+    )
+    assert "John" not in repr(entry)
+
+
+def test_account_and_environment_tell_leads_apart() -> None:
+    lead = Lead(PLACE, "1333", {"name": "John"})
+    identities = [IDENTITY, Identity("other", "sandbox"), Identity("account", "production")]
+    assert len({identity.key_of(lead) for identity in identities}) == 3
+
+
+def test_a_row_that_is_no_lead_is_kept_with_all_its_problems_and_no_key() -> None:
+    problems = (RowProblem("missing", "fill it in", "name"), RowProblem("too_many_cells", "remove them"))
+    entry = entry_of(3, ROW, InvalidRow(PLACE, problems, "1333", ("a note",)), IDENTITY)
+    assert entry == Entry(
+        sheet=3,
+        row=7,
+        customer_id="1333",
+        key=None,
+        problem=ErrorInfo(code="missing", message="name: fill it in; remove them"),
+        notes=("a note",),
+    )
+
+
+def test_problems_may_come_one_by_one() -> None:
+    assert problem_text(iter([RowProblem("missing", "fill it in")])) == ErrorInfo(
+        code="missing", message="fill it in"
+    )
