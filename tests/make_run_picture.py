@@ -60,7 +60,12 @@ async def run_over_samples(console: Console, folder: Path) -> ImportReport:
 def main() -> None:
     """Write the picture anew."""
     console = Console(
-        record=True, width=80, force_terminal=True, color_system="truecolor", file=io.StringIO(), highlight=False
+        record=True,
+        width=80,
+        force_terminal=True,
+        color_system="truecolor",
+        file=io.StringIO(),
+        highlight=False,
     )
     console.print(Text(f"$ lead-importer run {' '.join(SAMPLES)} --env local", style="bold"))
     with tempfile.TemporaryDirectory() as folder:

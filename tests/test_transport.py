@@ -6,14 +6,13 @@ import asyncio
 import gzip
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
@@ -616,20 +615,16 @@ async def test_a_server_that_speaks_no_tls_leaves_no_doubt() -> None:
 
 
 @pytest.fixture(scope="module")
-def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    folder: Path = tmp_path_factory.mktemp("tls")
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
-    names = "-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1"
-    files = ["-keyout", str(key), "-out", str(certificate)]
-    subprocess.run([*command.split(), *names.split(), *files], check=True, capture_output=True)
+def unknown_authority() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     return context
 
 
-async def test_a_certificate_that_nobody_vouches_for_leaves_no_doubt(self_signed: ssl.SSLContext) -> None:
-    async with serving(silent, self_signed) as server:
+async def test_a_certificate_that_nobody_vouches_for_leaves_no_doubt(
+    unknown_authority: ssl.SSLContext,
+) -> None:
+    async with serving(silent, unknown_authority) as server:
         answer = await failed(f"https://127.0.0.1:{server.port}")
     assert answer.code == "tls"
     assert server.received == b""
