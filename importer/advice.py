@@ -26,15 +26,19 @@ def rows(count: int) -> str:
 def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
     """Return what to do next, most urgent first; nothing when all is done."""
     outcomes = report.totals.outcomes
-    if dry_run:
-        return [f"{rows(outcomes[OutcomeName.NOT_ATTEMPTED])} would be sent; leave --dry-run out to send."]
+    to_mend = outcomes[OutcomeName.INVALID] + outcomes[OutcomeName.REJECTED]
     steps: list[str] = []
+    if dry_run:
+        if to_mend:
+            steps.append(f"{rows(to_mend)} to mend: lead-importer check tells which.")
+        to_send = outcomes[OutcomeName.NOT_ATTEMPTED]
+        steps.append(f"{rows(to_send)} would be sent; leave --dry-run out to send.")
+        return steps
     if doubtful := outcomes[OutcomeName.IN_DOUBT]:
         steps.append(
             f"{rows(doubtful)} in doubt: look for these customers in the Tini console. They are held, so "
             "that nothing is created twice; --on-doubt resend sends them again at your risk."
         )
-    to_mend = outcomes[OutcomeName.INVALID] + outcomes[OutcomeName.REJECTED]
     to_send = outcomes[OutcomeName.FAILED] + outcomes[OutcomeName.NOT_ATTEMPTED]
     files = ", ".join(str(path) for path in report.retry_files)
     if to_mend:

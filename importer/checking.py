@@ -7,22 +7,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from importer.intake import Identity, Input, Selection, open_inputs
-from importer.model import InvalidRow, Lead, Place, Request
+from importer.model import InvalidRow, Lead, Place, Request, RowProblem
 from importer.operations import create_application
 
-EXAMPLES = 3
-"""Rows that are named for each kind of problem."""
+_DUPLICATE = RowProblem("duplicate", "the same lead stands above, so this one is not sent")
+
+
+@dataclass(slots=True)
+class Span:
+    """Rows of one sheet that follow each other."""
+
+    source: str
+    sheet: str
+    first: int
+    last: int
 
 
 @dataclass(slots=True)
 class ProblemKind:
-    """One kind of problem in one column, and how often it stands there."""
+    """One kind of reason not to send rows, in one column, and where it stands."""
 
     code: str
     column: str
     message: str
     rows: int = 0
-    examples: list[Place] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    """All of its rows, in the order of the input."""
+
+    def add(self, place: Place) -> None:
+        """Count one more row."""
+        self.rows += 1
+        last = self.spans[-1] if self.spans else None
+        if last and (last.source, last.sheet, last.last + 1) == (place.source, place.sheet, place.row):
+            last.last = place.row
+        else:
+            self.spans.append(Span(place.source, place.sheet, place.row, place.row))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,8 @@ class CheckReport:
     inputs: list[CheckedInput] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     problems: list[ProblemKind] = field(default_factory=list)
+    """Why rows would not be sent, the most frequent reason first."""
+
     notes: dict[str, int] = field(default_factory=dict)
     """Repairs and warnings, each with the number of rows."""
 
@@ -104,10 +125,12 @@ def check_files(
                     report.notes[note] = report.notes.get(note, 0) + 1
                 if isinstance(lead, InvalidRow):
                     report.invalid += 1
-                    _sort_in(lead, kinds)
+                    _sort_in(lead.place, lead.problems, kinds)
                     continue
                 key = identity.key_of(lead)
-                report.duplicates += key in seen
+                if key in seen:
+                    report.duplicates += 1
+                    _sort_in(lead.place, [_DUPLICATE], kinds)
                 seen.add(key)
                 if report.first is None:
                     report.first = lead
@@ -137,14 +160,12 @@ def _sample(checked: CheckedInput, lead: Lead) -> None:
         ]
 
 
-def _sort_in(row: InvalidRow, kinds: dict[tuple[str, str], ProblemKind]) -> None:
-    for problem in row.problems:
+def _sort_in(place: Place, problems: Sequence[RowProblem], kinds: dict[tuple[str, str], ProblemKind]) -> None:
+    for problem in problems:
         kind = kinds.setdefault(
             (problem.code, problem.column), ProblemKind(problem.code, problem.column, problem.message)
         )
-        kind.rows += 1
-        if len(kind.examples) < EXAMPLES:
-            kind.examples.append(row.place)
+        kind.add(place)
 
 
 def _finished(report: CheckReport, kinds: dict[tuple[str, str], ProblemKind]) -> CheckReport:

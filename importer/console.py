@@ -7,14 +7,17 @@ or JSON, without control characters. Lines carry row numbers, never names, phone
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, TextIO
 
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -27,7 +30,7 @@ from importer.report import ImportReport
 from importer.runner import RowEnded
 
 if TYPE_CHECKING:
-    from importer.checking import CheckReport
+    from importer.checking import CheckReport, ProblemKind
 
 STYLES = {
     OutcomeName.CREATED: "green",
@@ -42,7 +45,12 @@ STYLES = {
 
 SECONDS_BETWEEN_LINES = 5.0
 _REASONS = 8
+_REASON_WIDTH = 26
 _UNREMARKABLE = {OutcomeName.CREATED, OutcomeName.EXISTING, OutcomeName.DUPLICATE, OutcomeName.NOT_ATTEMPTED}
+
+# Names of files, headers and cells may hold them: what moves the cursor, ends a line or turns the direction
+# of writing, and halves of characters, which no stream can encode.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Silent:
@@ -94,9 +102,10 @@ class LineLog:
                 ensure_ascii=False,
                 default=str,
             )
+            line = _UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
         else:
-            line = f"{moment[11:19]} {level:7} {message}"
-        self._stream.write(" ".join(line.splitlines()) + "\n")
+            line = _plain(f"{moment[11:19]} {level:7} {' '.join(message.splitlines())}")
+        self._stream.write(f"{line}\n")
         self._stream.flush()
 
     def began(self, totals: Totals, rows: int) -> None:
@@ -199,23 +208,23 @@ class ProgressDisplay(Silent):
 
     def stopping(self, reason: str) -> None:
         """See :class:`importer.runner.Watcher`."""
-        self._console.print(Text(f"Stopping: {reason}", style="yellow"))
+        self._console.print(_text(f"Stopping: {reason}", "yellow"))
 
     def _render(self) -> RenderableType:
         outcomes = self._totals.outcomes
         self._progress.update(self._task, completed=sum(outcomes.values()))
-        counts = Text("  ").join(
+        counts = [
             Text(f"{outcome.replace('_', ' ')} {count:,}", style=STYLES[outcome])
             for outcome, count in outcomes.items()
             if count
-        )
-        return Group(self._progress, counts)
+        ]
+        return Group(self._progress, Columns(counts, padding=(0, 2)))
 
 
 def show_report(console: Console, report: ImportReport, *, dry_run: bool = False) -> None:
     """Print the totals of a run, why rows did not become applications, and what to do next."""
     for notice in report.notices:
-        console.print(Text(f"Note: {notice}", style="yellow"))
+        console.print(_text(f"Note: {notice}", "yellow"))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Outcome")
     table.add_column("Rows", justify="right")
@@ -227,19 +236,23 @@ def show_report(console: Console, report: ImportReport, *, dry_run: bool = False
     table.add_row(
         Text("read", style="bold"),
         Text(f"{report.totals.read:,}", style="bold"),
-        f"in {report.seconds:.1f} s, with {report.totals.requests:,} requests to {report.environment}",
+        f"in {_lasting(report.seconds)}, with {_counted(report.totals.requests, 'request')} "
+        f"to {report.environment}",
     )
     console.print(table)
     _show_reasons(console, report)
     if report.stopped is not None:
-        console.print(Text(f"\nStopped early. {report.stopped}", style="bold red"))
+        console.print()
+        console.print(_text(f"Stopped early. {report.stopped}", "bold red"))
     steps = next_steps(report, dry_run=dry_run)
     if steps or report.results:
         console.print()
     for step in steps:
-        console.print(Text(f"-> {step}", style="bold"), soft_wrap=False)
+        # A line end within a path would be copied with it.
+        names_file = any(str(path) in step for path in report.retry_files)
+        console.print(_text(f"-> {step}", "bold"), soft_wrap=names_file)
     for path in report.results:
-        console.print(Text(f"Results: {path}"), soft_wrap=True)
+        console.print(_text(f"Results: {path}"), soft_wrap=True)
 
 
 def _show_reasons(console: Console, report: ImportReport) -> None:
@@ -247,16 +260,16 @@ def _show_reasons(console: Console, report: ImportReport) -> None:
     if not reasons:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Why", no_wrap=True)
+    table.add_column("Why", overflow="fold", max_width=_REASON_WIDTH)
     table.add_column("Rows", justify="right")
     table.add_column("For example", overflow="fold")
     for (outcome, code), count in reasons:
         message = report.reasons.messages[outcome, code]
-        table.add_row(Text(code, style=STYLES[outcome]), f"{count:,}", Text(message))
+        table.add_row(_text(code, STYLES[outcome]), f"{count:,}", _text(message))
     console.print()
     console.print(table)
-    if len(report.reasons.counts) > _REASONS:
-        console.print(f"and {len(report.reasons.counts) - _REASONS} more reasons; the results have them all")
+    if (more := len(report.reasons.counts) - _REASONS) > 0:
+        console.print(f"and {_counted(more, 'more reason')}; the results have them all")
 
 
 def log_report(log: LineLog, report: ImportReport, *, dry_run: bool = False) -> None:
@@ -279,28 +292,30 @@ def log_report(log: LineLog, report: ImportReport, *, dry_run: bool = False) -> 
 def show_check(console: Console, report: CheckReport, base_url: str) -> None:
     """Print what `check` found, for 80 columns."""
     for notice in report.notices:
-        console.print(Text(f"Note: {notice}", style="yellow"))
+        console.print(_text(f"Note: {notice}", "yellow"))
     for checked in report.inputs:
-        where = f"{checked.source}, sheet {checked.sheet}" if checked.sheet else checked.source
-        console.print(Text(f"{where}: {rows(checked.rows)}, template {checked.template}", style="bold"))
+        where = _sheet(checked.source, checked.sheet)
+        console.print(_text(f"{where}: {rows(checked.rows)}, template {checked.template}", "bold"))
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 2))
         for heading in ("Field", "Column", "Sample"):
             table.add_column(heading, overflow="fold")
         for column in checked.columns:
-            table.add_row(Text(column.field), Text(column.header), Text(column.sample))
+            table.add_row(_text(column.field), _text(column.header), _text(column.sample))
         console.print(table)
         if checked.ignored:
-            console.print(Text(f"  not sent: {', '.join(checked.ignored)}", style="bright_black"))
+            console.print(_text(f"  not sent: {', '.join(checked.ignored)}", "bright_black"))
     if (request := report.request()) is not None:
-        console.print(Text("\nThe first request:", style="bold"))
-        console.print(Text(f"  {request.method} {base_url}{request.path}"), soft_wrap=True)
-        console.print(Text(f"  {request.content.decode()}"), soft_wrap=True)
+        console.print()
+        console.print(_text("The first request:", "bold"))
+        console.print(_text(f"  {request.method} {base_url}{request.path}"), soft_wrap=True)
+        console.print(_text(f"  {request.content.decode()}"), soft_wrap=True)
     _show_problems(console, report)
+    console.print()
     console.print(
-        Text(
-            f"\n{rows(report.to_send)} to send, {report.invalid:,} to mend, "
-            f"{report.duplicates:,} duplicates, {report.read:,} read",
-            style="bold",
+        _text(
+            f"{rows(report.to_send)} to send, {report.invalid:,} to mend, "
+            f"{_counted(report.duplicates, 'duplicate')}, {report.read:,} read",
+            "bold",
         )
     )
 
@@ -312,21 +327,54 @@ def _show_problems(console: Console, report: CheckReport) -> None:
         table.add_column("Rows", justify="right")
         table.add_column("Where and what to do", overflow="fold")
         for kind in report.problems:
-            places = ", ".join(str(place.row) for place in kind.examples)
-            more = ", …" if kind.rows > len(kind.examples) else ""
             column = f"{kind.column}: " if kind.column else ""
             table.add_row(
-                Text(kind.code, style="yellow"),
+                _text(kind.code, "yellow"),
                 f"{kind.rows:,}",
-                Text(f"{column}{kind.message} (row {places}{more})"),
+                _text(f"{column}{kind.message} ({_places(kind, named=len(report.inputs) > 1)})"),
             )
         console.print()
         console.print(table)
     for note, count in report.notes.items():
-        console.print(Text(f"Note: {note} ({rows(count)})", style="bright_black"))
+        console.print(_text(f"Note: {note} ({rows(count)})", "bright_black"))
+
+
+def _places(kind: ProblemKind, *, named: bool) -> str:
+    """Return all rows of `kind`, with their sheets if these are to be `named`."""
+    parts: list[str] = []
+    for (source, sheet), spans in groupby(kind.spans, key=lambda span: (span.source, span.sheet)):
+        numbers = [
+            str(span.first) if span.first == span.last else f"{span.first}-{span.last}" for span in spans
+        ]
+        where = f"{_sheet(source, sheet)}: " if named else ""
+        one = len(numbers) == 1 and numbers[0].isdecimal()
+        parts.append(f"{where}{'row' if one else 'rows'} {', '.join(numbers)}")
+    return "; ".join(parts)
+
+
+def _sheet(source: str, sheet: str) -> str:
+    return f"{source}, sheet {sheet}" if sheet else source
 
 
 def print_error(message: str, stream: TextIO | None = None) -> None:
     """Print what stopped the work, for a person to read."""
     console = Console(file=stream or sys.stderr, highlight=False)
-    console.print(f"[bold red]Error:[/] {escape(message)}", soft_wrap=True)
+    lines = "\n".join(map(_plain, message.splitlines()))
+    console.print(Text.assemble(("Error:", "bold red"), f" {lines}"), soft_wrap=True)
+
+
+def _text(words: str, style: str = "") -> Text:
+    """Return `words` for the screen: whatever they hold is shown, and neither styles nor moves anything."""
+    return Text(_plain(words), style=style)
+
+
+def _plain(text: str) -> str:
+    return _UNPRINTABLE.sub("\ufffd", text)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def _lasting(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else str(timedelta(seconds=round(seconds)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from importer.errors import ImporterError, ResultsError, SheetError
+from importer.errors import ResultsError, SheetError, UsageError
 from importer.formulas import undefuse
 from importer.intake import Input, Selection, open_inputs, path_of
 from importer.ledger import Ledger
@@ -52,15 +52,18 @@ def _write_retry(
     path = retry_path(source, sources, settings.results)
     results = ledger.result_rows(run, path_of(source))
     own = [given for given in inputs if given.path == path_of(source)]
-    tables = [
-        RetryTable(
+    return [path] if write_retry(path, _tables(source, own, results)) else []
+
+
+def _tables(source: str, inputs: Sequence[Input], results: Iterator[ResultRow]) -> Iterator[RetryTable]:
+    for given in inputs:
+        yield RetryTable(
             given.sheet.name,
             tuple(undefuse(header) for header in given.sheet.headers),
             _rows_to_mend(given, results),
         )
-        for given in own
-    ]
-    return [path] if write_retry(path, tables) else []
+    if next(results, None) is not None:
+        raise _changed(source)
 
 
 def _rows_to_mend(given: Input, results: Iterator[ResultRow]) -> Iterator[RetryRow]:
@@ -70,16 +73,24 @@ def _rows_to_mend(given: Input, results: Iterator[ResultRow]) -> Iterator[RetryR
             result = next(results, None)
             if result is None:
                 return
-            if result.place.row != row.place.row:
-                raise SheetError(
-                    f"{given.sheet.source} is no longer what was imported. Import it again to see it."
-                )
+            if (result.place.sheet, result.place.row) != (given.sheet.name, row.place.row):
+                raise _changed(given.sheet.source)
             if result.outcome in TO_MEND:
+                # Of a file that was sorted or mended meanwhile, the numbers of the rows are still the same.
+                if given.mapping.lead(row).customer_id != result.customer_id:
+                    raise _changed(given.sheet.source)
                 yield RetryRow(
                     tuple(undefuse(cell) for cell in row.cells),
                     result.outcome,
                     result.error.message if result.error else "the run stopped before this row",
                 )
+
+
+def _changed(source: str) -> SheetError:
+    return SheetError(
+        f"{source} is no longer what was imported, or other sheets or columns of it are chosen. "
+        "Import it again."
+    )
 
 
 def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[str]]:
@@ -88,10 +99,14 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
     Raises :class:`UsageError` if the ledger knows of no run with this file.
     """
     refuse_bad_places([source], settings.results, None)
-    with SqliteLedger(settings.ledger or default_ledger_path()) as ledger:
+    path = settings.ledger or default_ledger_path()
+    if not path.exists():
+        # To open it would make an empty one, and a misspelt --ledger would leave it behind.
+        raise UnknownFileError(source, path)
+    with SqliteLedger(path) as ledger:
         run = ledger.last_run(path_of(source))
         if run is None:
-            raise UnknownFileError(source, ledger.path)
+            raise UnknownFileError(source, path)
         results = results_path(source, [source], settings.results)
         write_results(results, ledger.result_rows(run, path_of(source)))
         if source == STANDARD_INPUT:
@@ -99,7 +114,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         try:
             inputs, notices = open_inputs([source], Selection.of(settings))
             retry = _write_retry(source, [source], settings, ledger, run, inputs)
-        except ImporterError as error:
+        except UsageError as error:
             return [results], [f"The rows to mend were not written again. {error}"]
         return [results, *retry], notices
 

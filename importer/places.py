@@ -59,12 +59,21 @@ def refuse_bad_places(sources: Sequence[str], results: Path | None, summary: Pat
             f"--results {results}: results are written as {', '.join(RESULT_SUFFIXES)}. "
             "Let the file's name end in one of these."
         )
-    inputs = {Path(source).resolve(): source for source in sources if source != STANDARD_INPUT}
-    outputs = [results_path(source, sources, results) for source in sources]
+    inputs = {Path(source).resolve() for source in sources if source != STANDARD_INPUT}
+    # One --results has the rows of all files.
+    outputs = [results] if results else [results_path(source, sources, None) for source in sources]
     outputs += [retry_path(source, sources, results) for source in sources]
     outputs += [summary] if summary else []
+    taken: set[Path] = set()
     for output in outputs:
-        if output.resolve() in inputs:
+        place = output.resolve()
+        if place in taken:
+            raise UsageError(
+                f"Two of the files that the run writes would both be {output}. Run the files one at a time, "
+                "or give other names with --results and --summary."
+            )
+        taken.add(place)
+        if place in inputs:
             raise UsageError(
                 f"{output} is one of the files to read, and would be replaced by what the run writes. "
                 "Rename it, run the files one at a time, or say where the results go with --results."

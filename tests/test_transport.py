@@ -615,16 +615,16 @@ async def test_a_server_that_speaks_no_tls_leaves_no_doubt() -> None:
 
 
 @pytest.fixture(scope="module")
-def unknown_authority() -> ssl.SSLContext:
+def strangers_tls() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     return context
 
 
 async def test_a_certificate_that_nobody_vouches_for_leaves_no_doubt(
-    unknown_authority: ssl.SSLContext,
+    strangers_tls: ssl.SSLContext,
 ) -> None:
-    async with serving(silent, unknown_authority) as server:
+    async with serving(silent, strangers_tls) as server:
         answer = await failed(f"https://127.0.0.1:{server.port}")
     assert answer.code == "tls"
     assert server.received == b""
