@@ -45,7 +45,6 @@ STYLES = {
 
 SECONDS_BETWEEN_LINES = 5.0
 _REASONS = 8
-_REASON_WIDTH = 26
 _UNREMARKABLE = {OutcomeName.CREATED, OutcomeName.EXISTING, OutcomeName.DUPLICATE, OutcomeName.NOT_ATTEMPTED}
 
 # Names of files, headers and cells may hold them: what moves the cursor, ends a line or turns the direction
@@ -260,7 +259,7 @@ def _show_reasons(console: Console, report: ImportReport) -> None:
     if not reasons:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Why", overflow="fold", max_width=_REASON_WIDTH)
+    table.add_column("Why", overflow="fold")
     table.add_column("Rows", justify="right")
     table.add_column("For example", overflow="fold")
     for (outcome, code), count in reasons:
@@ -296,7 +295,7 @@ def show_check(console: Console, report: CheckReport, base_url: str) -> None:
     for checked in report.inputs:
         where = _sheet(checked.source, checked.sheet)
         console.print(_text(f"{where}: {rows(checked.rows)}, template {checked.template}", "bold"))
-        table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 2))
+        table = Table(box=None, header_style="bold", padding=(0, 0, 0, 2))
         for heading in ("Field", "Column", "Sample"):
             table.add_column(heading, overflow="fold")
         for column in checked.columns:
@@ -325,13 +324,14 @@ def _show_problems(console: Console, report: CheckReport) -> None:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("Problem", no_wrap=True)
         table.add_column("Rows", justify="right")
-        table.add_column("Where and what to do", overflow="fold")
+        table.add_column("What to do, and where", overflow="fold")
+        several = len(report.inputs) > 1
         for kind in report.problems:
             column = f"{kind.column}: " if kind.column else ""
             table.add_row(
                 _text(kind.code, "yellow"),
                 f"{kind.rows:,}",
-                _text(f"{column}{kind.message} ({_places(kind, named=len(report.inputs) > 1)})"),
+                Text("\n").join([_text(f"{column}{kind.message}"), _text(_places(kind, named=several))]),
             )
         console.print()
         console.print(table)

@@ -1,0 +1,106 @@
+"""Where the files that a run writes go, and which places are refused before anything is sent."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from importer.errors import UsageError
+from importer.places import RESULT_SUFFIXES, refuse_bad_places, results_path, retry_path, stem_of
+
+
+def refusal(sources: list[Path | str], results: Path | None = None, summary: Path | None = None) -> str:
+    with pytest.raises(UsageError) as refused:
+        refuse_bad_places([str(source) for source in sources], results, summary)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "results", "retry"),
+    [
+        ("leads.csv", "leads.results.csv", "leads.retry.csv"),
+        ("in/leads.tsv", "in/leads.results.csv", "in/leads.retry.csv"),
+        ("leads.txt", "leads.results.csv", "leads.retry.csv"),
+        ("leads.csv.gz", "leads.results.csv", "leads.retry.csv"),
+        ("Leads.CSV.GZ", "Leads.results.csv", "Leads.retry.csv"),
+        ("in/leads.xlsx", "in/leads.results.csv", "in/leads.retry.xlsx"),
+        ("leads.ods", "leads.results.csv", "leads.retry.xlsx"),
+        ("leads.2026.csv", "leads.2026.results.csv", "leads.2026.retry.csv"),
+        ("-", "stdin.results.csv", "stdin.retry.csv"),
+    ],
+)
+def test_results_and_rows_to_mend_stand_beside_the_input_under_its_name(
+    source: str, results: str, retry: str
+) -> None:
+    assert results_path(source, [source], None) == Path(results)
+    assert retry_path(source, [source], None) == Path(retry)
+
+
+def test_rows_to_mend_stand_beside_results_that_were_given_a_place() -> None:
+    given = Path("out/all.jsonl")
+    assert results_path("in/leads.xlsx", ["in/leads.xlsx"], given) == given
+    assert retry_path("in/leads.xlsx", ["in/leads.xlsx"], given) == Path("out/leads.retry.xlsx")
+    assert retry_path("-", ["-"], given) == Path("out/stdin.retry.csv")
+
+
+def test_files_that_would_share_a_name_keep_their_endings() -> None:
+    sources = ["leads.csv", "leads.xlsx", "other.csv", "-"]
+    assert [stem_of(source, sources) for source in sources] == ["leads.csv", "leads.xlsx", "other", "stdin"]
+
+
+@pytest.mark.parametrize("suffix", RESULT_SUFFIXES)
+def test_results_may_go_wherever_nothing_is_lost(suffix: str, tmp_path: Path) -> None:
+    earlier = tmp_path / f"all{suffix.upper()}"
+    earlier.write_text("of an earlier run")
+    refuse_bad_places([str(tmp_path / "leads.csv"), "-"], earlier, tmp_path / "totals.json")
+
+
+def test_results_have_an_ending_that_says_how_they_are_written(tmp_path: Path) -> None:
+    message = refusal(["leads.csv"], tmp_path / "results.xls")
+    assert ".csv, .jsonl, .xlsx" in message
+    assert str(tmp_path / "results.xls") in message
+
+
+@pytest.mark.parametrize("option", ["results", "summary"])
+def test_an_input_is_never_replaced_by_what_is_written(option: str, tmp_path: Path) -> None:
+    source = tmp_path / "leads.csv"
+    source.touch()
+    link = tmp_path / "link.csv"
+    link.symlink_to(source)
+    for output in (source, link, tmp_path / "." / "leads.csv"):
+        message = refusal([source], **{option: output})
+        assert "one of the files to read" in message
+        assert str(output) in message
+
+
+def test_an_input_that_has_the_name_of_another_ones_results_is_not_replaced(tmp_path: Path) -> None:
+    assert "one of the files to read" in refusal([tmp_path / "a.csv", tmp_path / "a.results.csv"])
+    assert "one of the files to read" in refusal([tmp_path / "a.csv", tmp_path / "a.retry.csv"])
+
+
+def test_two_files_are_never_written_to_the_same_place(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    same_names: list[Path | str] = [tmp_path / "a" / "leads.csv", tmp_path / "b" / "leads.csv"]
+    refuse_bad_places([str(source) for source in same_names], None, None)
+    assert "one at a time" in refusal(same_names, tmp_path / "all.csv")
+    leads = tmp_path / "leads.csv"
+    assert "--summary" in refusal([leads], tmp_path / "all.csv", tmp_path / "all.csv")
+    assert "--results" in refusal([leads], tmp_path / "leads.retry.csv")
+
+
+def test_a_folder_that_is_in_the_way_or_lacking_is_told_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "leads.results.csv").mkdir()
+    assert "is a directory" in refusal([tmp_path / "leads.csv"])
+    message = refusal([tmp_path / "more.csv"], None, tmp_path / "lacking" / "totals.json")
+    assert f"there is no folder {tmp_path / 'lacking'}" in message
+
+
+def test_a_folder_that_may_not_be_written_to_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Path, int]] = []
+    # The tests may run as root, who may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)))
+    assert "may not write to" in refusal([tmp_path / "leads.csv"])
+    assert asked == [(tmp_path, os.W_OK)]
