@@ -76,7 +76,7 @@ async def import_files(
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
         paths = {given.path for given in inputs}
         files = [source for source in sources if path_of(source) in paths]
-        refuse_bad_places(files, settings.results, settings.summary)
+        refuse_bad_places(files, settings.results, settings.summary, settings.ledger or default_ledger_path())
         ledger = stack.enter_context(_ledger(settings, time.clock))
         async with _api(settings, credentials) as base_url:
             report = ImportReport(

@@ -98,15 +98,15 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
 
     Raises :class:`UsageError` if the ledger knows of no run with this file.
     """
-    refuse_bad_places([source], settings.results, None)
     path = settings.ledger or default_ledger_path()
+    refuse_bad_places([source], settings.results, None, path)
     if not path.exists():
         # To open it would make an empty one, and a misspelt --ledger would leave it behind.
-        raise UnknownFileError(source, path)
+        raise _unknown(source, path)
     with SqliteLedger(path) as ledger:
         run = ledger.last_run(path_of(source))
         if run is None:
-            raise UnknownFileError(source, path)
+            raise _unknown(source, path)
         results = results_path(source, [source], settings.results)
         write_results(results, ledger.result_rows(run, path_of(source)))
         if source == STANDARD_INPUT:
@@ -119,11 +119,8 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         return [results, *retry], notices
 
 
-class UnknownFileError(SheetError):
-    """The ledger has no run that read a file."""
-
-    def __init__(self, source: str, ledger: Path) -> None:
-        super().__init__(
-            f"The ledger {ledger} knows of no run with {source}. Import it first, or name the ledger that "
-            "was used with --ledger."
-        )
+def _unknown(source: str, ledger: Path) -> SheetError:
+    return SheetError(
+        f"The ledger {ledger} knows of no run with {source}. Import it first, or name the "
+        "ledger that was used with --ledger."
+    )

@@ -21,10 +21,10 @@ _TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
 def stem_of(source: str, sources: Sequence[str]) -> str:
     """Return the part of a file's name that its results are named after, ``stdin`` for standard input.
 
-    Of several files that would share it, each keeps its ending: ``leads.csv`` and ``leads.xlsx``.
+    Of several files in one folder that would share it, each keeps its ending.
     """
-    shared = Counter(_short(other) for other in sources)
-    return Path(source).name if shared[_short(source)] > 1 else _short(source)
+    shared = Counter((folder_of(other).resolve(), _short(other)) for other in sources)
+    return Path(source).name if shared[folder_of(source).resolve(), _short(source)] > 1 else _short(source)
 
 
 def _short(source: str) -> str:
@@ -52,8 +52,10 @@ def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
     return folder / f"{stem_of(source, sources)}.retry.{'csv' if text else 'xlsx'}"
 
 
-def refuse_bad_places(sources: Sequence[str], results: Path | None, summary: Path | None) -> None:
-    """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace an input."""
+def refuse_bad_places(
+    sources: Sequence[str], results: Path | None, summary: Path | None, ledger: Path
+) -> None:
+    """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace another."""
     if results is not None and results.suffix.casefold() not in RESULT_SUFFIXES:
         raise UsageError(
             f"--results {results}: results are written as {', '.join(RESULT_SUFFIXES)}. "
@@ -64,13 +66,13 @@ def refuse_bad_places(sources: Sequence[str], results: Path | None, summary: Pat
     outputs = [results] if results else [results_path(source, sources, None) for source in sources]
     outputs += [retry_path(source, sources, results) for source in sources]
     outputs += [summary] if summary else []
-    taken: set[Path] = set()
+    taken = {ledger.resolve()}
     for output in outputs:
         place = output.resolve()
         if place in taken:
             raise UsageError(
                 f"Two of the files that the run writes would both be {output}. Run the files one at a time, "
-                "or give other names with --results and --summary."
+                "or give other names with --results, --summary and --ledger."
             )
         taken.add(place)
         if place in inputs:

@@ -11,9 +11,12 @@ from importer.errors import UsageError
 from importer.places import RESULT_SUFFIXES, refuse_bad_places, results_path, retry_path, stem_of
 
 
+LEDGER = Path("state/ledger.sqlite3")
+
+
 def refusal(sources: list[Path | str], results: Path | None = None, summary: Path | None = None) -> str:
     with pytest.raises(UsageError) as refused:
-        refuse_bad_places([str(source) for source in sources], results, summary)
+        refuse_bad_places([str(source) for source in sources], results, summary, LEDGER)
     return str(refused.value)
 
 
@@ -54,7 +57,7 @@ def test_files_that_would_share_a_name_keep_their_endings() -> None:
 def test_results_may_go_wherever_nothing_is_lost(suffix: str, tmp_path: Path) -> None:
     earlier = tmp_path / f"all{suffix.upper()}"
     earlier.write_text("of an earlier run")
-    refuse_bad_places([str(tmp_path / "leads.csv"), "-"], earlier, tmp_path / "totals.json")
+    refuse_bad_places([str(tmp_path / "leads.csv"), "-"], earlier, tmp_path / "totals.json", LEDGER)
 
 
 def test_results_have_an_ending_that_says_how_they_are_written(tmp_path: Path) -> None:
@@ -84,11 +87,23 @@ def test_two_files_are_never_written_to_the_same_place(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
     same_names: list[Path | str] = [tmp_path / "a" / "leads.csv", tmp_path / "b" / "leads.csv"]
-    refuse_bad_places([str(source) for source in same_names], None, None)
+    refuse_bad_places([str(source) for source in same_names], None, None, LEDGER)
     assert "one at a time" in refusal(same_names, tmp_path / "all.csv")
     leads = tmp_path / "leads.csv"
     assert "--summary" in refusal([leads], tmp_path / "all.csv", tmp_path / "all.csv")
     assert "--results" in refusal([leads], tmp_path / "leads.retry.csv")
+
+
+def test_the_ledger_is_never_replaced_by_what_is_written(tmp_path: Path) -> None:
+    assert "--ledger" in refusal([tmp_path / "leads.csv"], None, LEDGER)
+
+
+def test_files_of_one_name_in_two_folders_keep_the_short_name() -> None:
+    sources = ["a/leads.csv", "b/leads.csv"]
+    assert [results_path(source, sources, None) for source in sources] == [
+        Path("a/leads.results.csv"),
+        Path("b/leads.results.csv"),
+    ]
 
 
 def test_a_folder_that_is_in_the_way_or_lacking_is_told_before_anything_is_sent(tmp_path: Path) -> None:

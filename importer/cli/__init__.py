@@ -6,6 +6,7 @@ What a command needs is imported inside it, so that `--help` and `--version` ans
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
 import sys
 from contextlib import suppress
@@ -255,6 +256,10 @@ def _load(options: dict[str, object]) -> Loaded:
 
 def main() -> None:
     """Run the command line; whatever happens, a person reads one clear message and no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or log in an old encoding gets a question mark for a sign that it cannot show.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except ImporterError as error:
