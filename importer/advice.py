@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importer.errors import StoppedError
 from importer.model import OutcomeName
 from importer.report import ImportReport
 
@@ -44,5 +45,6 @@ def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
     if to_mend:
         steps.append(f"{rows(to_mend)} to mend: {files or 'the results tell which'}")
     if to_send:
-        steps.append(f"{rows(to_send)} to send: run the same command again.")
+        first = "mend what stopped the run, then " if report.exit_code == StoppedError.exit_code else ""
+        steps.append(f"{rows(to_send)} to send: {first}run the same command again.")
     return steps

@@ -77,6 +77,7 @@ async def import_files(
         paths = {given.path for given in inputs}
         files = [source for source in sources if path_of(source) in paths]
         refuse_bad_places(files, settings.results, settings.summary, settings.ledger or default_ledger_path())
+        new_ledger = settings.ledger is not None and not settings.ledger.exists()
         ledger = stack.enter_context(_ledger(settings, time.clock))
         async with _api(settings, credentials) as base_url:
             report = ImportReport(
@@ -85,7 +86,7 @@ async def import_files(
                 base_url=base_url,
                 files=files,
                 started_at=utc_text(time.clock()),
-                notices=[*notices, *lacking, *found],
+                notices=[*notices, *lacking, *found, *_told_of(settings, new=new_ledger)],
             )
             run = await ledger.begin_run(
                 RunStart(
@@ -178,10 +179,17 @@ def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
     return credentials, []
 
 
+def _told_of(settings: Settings, *, new: bool) -> list[str]:
+    return [f"The ledger {settings.ledger} is new: it knows of nothing that was sent before."] if new else []
+
+
 @contextmanager
 def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLedger]:
     """Open the ledger; for a dry run, a copy of it that is thrown away."""
     path = settings.ledger or default_ledger_path()
+    if settings.ledger is None:
+        # A folder that was named and is not there is a slip of the pen: a new ledger would know of nothing.
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not settings.dry_run:
         with SqliteLedger(path, clock=clock) as ledger:
             yield ledger

@@ -226,7 +226,7 @@ def _with_set_up_advice(error: ErrorInfo, answer: Answer, now: float) -> ErrorIn
         advice = "check the client key, the client secret and that both are those of --env"
     return ErrorInfo(
         code="invalid_signature" if error.reason in _SET_UP_REASONS else error.code,
-        message=f"{error.message}: {advice}",
+        message=f"{error.message.rstrip('.')}. {advice[0].upper()}{advice[1:]}",
         reason=error.reason,
         http_status=error.http_status,
         request_id=error.request_id,

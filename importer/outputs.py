@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from importer.errors import ResultsError, SheetError, UsageError
@@ -27,6 +30,8 @@ def write_files(
     the results tell them, too.
     """
     sources = report.files
+    for source in sources:
+        report.notices += _keep_what_was_mended(source, sources, settings)
     if settings.results is not None:
         write_results(settings.results, ledger.result_rows(run))
         report.results.append(settings.results)
@@ -52,7 +57,29 @@ def _write_retry(
     path = retry_path(source, sources, settings.results)
     results = ledger.result_rows(run, path_of(source))
     own = [given for given in inputs if given.path == path_of(source)]
-    return [path] if write_retry(path, _tables(source, own, results)) else []
+    if not write_retry(path, _tables(source, own, results)):
+        return []
+    # The time by which a later run knows that nobody has mended the file since.
+    written = results_path(source, sources, settings.results).stat().st_mtime_ns
+    with suppress(OSError):
+        os.utime(path, ns=(written, written))
+    return [path]
+
+
+def _keep_what_was_mended(source: str, sources: Sequence[str], settings: Settings) -> list[str]:
+    """Move rows that somebody has mended out of the way of new ones; return what the person should know."""
+    path = retry_path(source, sources, settings.results)
+    results = results_path(source, sources, settings.results)
+    try:
+        if not results.exists() or path.stat().st_mtime_ns == results.stat().st_mtime_ns:
+            return []
+        kept = next(
+            kept for number in count(1) if not (kept := path.with_stem(f"{path.stem}.kept-{number}")).exists()
+        )
+        path.rename(kept)
+    except OSError:
+        return []
+    return [f"{path} was changed since it was written, so it was kept as {kept}."]
 
 
 def _tables(source: str, inputs: Sequence[Input], results: Iterator[ResultRow]) -> Iterator[RetryTable]:
@@ -108,15 +135,16 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         if run is None:
             raise _unknown(source, path)
         results = results_path(source, [source], settings.results)
+        kept = _keep_what_was_mended(source, [source], settings)
         write_results(results, ledger.result_rows(run, path_of(source)))
         if source == STANDARD_INPUT:
-            return [results], []
+            return [results], kept
         try:
             inputs, notices = open_inputs([source], Selection.of(settings))
             retry = _write_retry(source, [source], settings, ledger, run, inputs)
         except UsageError as error:
-            return [results], [f"The rows to mend were not written again. {error}"]
-        return [results, *retry], notices
+            return [results], [*kept, f"The rows to mend were not written again. {error}"]
+        return [results, *retry], [*kept, *notices]
 
 
 def _unknown(source: str, ledger: Path) -> SheetError:

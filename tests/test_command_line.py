@@ -162,6 +162,66 @@ def test_rows_to_mend_are_sent_once_they_are_mended_and_no_others(
     assert [line["name"] for line in read_results(tmp_path / "leads.retry.retry.csv")] == ["Dung"]
 
 
+def test_rows_that_somebody_has_mended_are_never_overwritten(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    (tmp_path / "leads.csv").write_text(f"{','.join(HEADERS)}\n2,,0902,x\n", encoding="utf-8")
+    retry = tmp_path / "leads.retry.csv"
+    for _ in range(2):
+        command("run", "leads.csv", *local(api, tmp_path))
+        command("results", "leads.csv", "--ledger", "ledger.sqlite3")
+    assert not list(tmp_path.glob("*.kept-*"))
+    for number in (1, 2):
+        mended = retry.read_text(encoding="utf-8-sig").replace("2,,0902", f"2,Bình {number},0902")
+        retry.write_text(mended, encoding="utf-8")
+        ended = command("run", "leads.csv", *local(api, tmp_path, "--log-format", "text"))
+        assert "was changed since it was written" in " ".join(ended.output.split())
+        kept = tmp_path / f"leads.retry.kept-{number}.csv"
+        assert f"Bình {number}" in kept.read_text(encoding="utf-8")
+        assert "Bình" not in retry.read_text(encoding="utf-8")
+
+
+def test_a_reader_that_leaves_does_not_change_the_exit_code(
+    command: Command, api: LocalApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Left(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            return devnull.fileno()
+
+    write_leads(tmp_path / "leads.csv", 2)
+    with (tmp_path / "null").open("w") as devnull:
+        monkeypatch.setattr(sys, "stdout", Left())
+        for arguments in (["check", "leads.csv"], ["run", "leads.csv", *local(api, tmp_path)]):
+            assert command(*arguments, *(["--log-format", "text"] if arguments[0] == "run" else [])).code == 0
+    assert len(customers(api)) == 2
+
+
+def test_a_new_ledger_is_told_and_a_folder_that_is_not_there_is_a_slip_of_the_pen(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert "is new" in command("run", "leads.csv", *local(api, tmp_path)).errors
+    assert "is new" not in command("run", "leads.csv", *local(api, tmp_path)).errors
+    ended = command("run", "leads.csv", *local(api, tmp_path / "typo"))
+    assert ended.code == 2
+    assert "typo" in ended.errors
+    assert not (tmp_path / "typo").exists()
+    assert len(customers(api)) == 1
+
+
+def test_the_ledger_of_a_user_is_in_a_folder_of_their_own(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert command("run", "leads.csv", "--env", "local", "--base-url", api.base_url).code == 0
+    folder = tmp_path / "state" / "lead-importer"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / "ledger.sqlite3").stat().st_mode & 0o777 == 0o600
+
+
 WRONG_USE = [
     (["run", "leads.csv"], "LEAD_IMPORTER_CLIENT_KEY"),
     (["run", "nowhere.csv", "--env", "local"], "nowhere.csv is not there"),
@@ -383,7 +443,7 @@ def test_a_run_without_a_terminal_writes_json_lines_without_control_characters(
     ended = command("run", "leads.csv", *local(api, tmp_path, "--verbose"))
     assert ended.output == ""
     lines = [json.loads(line) for line in ended.errors.splitlines()]
-    assert [line["event"] for line in lines] == ["row", "next_step", "ended"]
+    assert [line["event"] for line in lines] == ["row", "notice", "next_step", "ended"]
     assert lines[0]["row"] == 3
     assert not {sign for sign in ended.errors if sign < " "} - {"\n"}
     assert "Nguyễn" not in ended.errors

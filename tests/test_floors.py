@@ -53,7 +53,10 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     # A whole input: sent, checked, written.
     {"runner": ("runner",), "outputs": ("outputs",), "checking": ("checking",), "advice": ("advice",)},
     # The straight way, put together, and what a person sees of it.
-    {"importing": ("importing",), "console": ("console",)},
+    {
+        "importing": ("importing",),
+        "console": ("console", "console.screen", "console.showing", "console.watching"),
+    },
     {"cli": ("cli", "cli.options", "cli.running", "__main__")},
 )
 

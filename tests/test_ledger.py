@@ -72,7 +72,9 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "state" / "ledger.sqlite3"
+    folder = tmp_path / "state"
+    folder.mkdir()
+    return folder / "ledger.sqlite3"
 
 
 @pytest.fixture

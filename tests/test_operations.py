@@ -406,7 +406,7 @@ def test_a_wrong_signature_is_told_by_its_reason_and_with_what_to_check() -> Non
     body = refusal(400, "wrong", "invalid_signature", metadata={"request_id": "5cfe"})
     assert error_of(read(400, body)) == ErrorInfo(
         code="invalid_signature",
-        message="wrong: check the client key, the client secret and that both are those of --env",
+        message="wrong. Check the client key, the client secret and that both are those of --env",
         reason="invalid_signature",
         http_status=400,
         request_id="5cfe",
@@ -429,7 +429,7 @@ def test_a_clock_that_is_off_is_told_from_the_date_of_the_answer(skew: float, to
     if told is None:
         assert "clock" not in message
     else:
-        assert f"the clock of this machine is {told} the API's; set the clock" in message
+        assert f"The clock of this machine is {told} the API's; set the clock" in message
 
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
@@ -444,10 +444,10 @@ def test_an_operation_that_is_not_there_is_a_matter_of_the_address(status: int) 
 
 
 def test_a_redirect_says_where_to() -> None:
-    assert "it redirects to https://elsewhere.test/ x; check" in advice(
+    assert "It redirects to https://elsewhere.test/ x; check" in advice(
         307, location="https://elsewhere.test/\x1bx"
     )
-    assert "it redirects to elsewhere; check" in advice(302)
+    assert "It redirects to elsewhere; check" in advice(302)
 
 
 # Anything at all

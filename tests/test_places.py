@@ -10,7 +10,6 @@ import pytest
 from importer.errors import UsageError
 from importer.places import RESULT_SUFFIXES, refuse_bad_places, results_path, retry_path, stem_of
 
-
 LEDGER = Path("state/ledger.sqlite3")
 
 

@@ -135,10 +135,9 @@ def check(
     config: Config = None,
 ) -> None:
     """Do everything that run does before sending, and show it. Needs no credentials."""
-    from rich.console import Console
-
     from importer.checking import check_files
-    from importer.console import show_check
+    from importer.cli.running import reader_may_leave
+    from importer.console import Screen, show_check
     from importer.importing import spooled
     from importer.intake import Selection
 
@@ -146,9 +145,9 @@ def check(
     with spooled(files, sys.stdin.buffer) as spool:
         report = check_files(files, Selection.of(loaded.settings), spool=spool, limit=loaded.settings.limit)
     report.notices[:0] = loaded.notices
-    show_check(
-        Console(highlight=False), report, loaded.settings.api_address() or "http://127.0.0.1:(any free port)"
-    )
+    address = loaded.settings.api_address() or "http://127.0.0.1:(any free port)"
+    with reader_may_leave():
+        show_check(Screen(), report, address)
     raise typer.Exit(report.exit_code)
 
 
@@ -183,26 +182,12 @@ def results(
 @app.command()
 def templates() -> None:
     """List the input templates: the fields of a lead, and the headers that fit them."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from importer.cli.running import reader_may_leave
+    from importer.console import Screen, show_templates
     from importer.templates import customer_id_field, shipped_templates
 
-    console = Console(highlight=False)
-    for template in shipped_templates().values():
-        table = Table(box=None, pad_edge=False, title_justify="left", header_style="bold")
-        table.title = f"[bold]Template {template.name}[/]: {template.title}"
-        table.add_column("Field", no_wrap=True)
-        table.add_column("Headers that fit it, in any case, with or without accents")
-        for field in (customer_id_field(), *template.fields):
-            table.add_row(field.name, ", ".join((field.title, *field.synonyms)))
-        console.print(table)
-        console.print()
-    console.print("A template of your own is a TOML file: --template FILE. Its form is", style="bright_black")
-    console.print(
-        'title = "Name and phone"\nfields = ["name", "phone", {name = "city", synonyms = ["tỉnh"]}]',
-        markup=False,
-    )
+    with reader_may_leave():
+        show_templates(Screen(), customer_id_field(), shipped_templates().values())
 
 
 @app.command(
@@ -223,9 +208,11 @@ def local_api(
         list[str] | None,
         typer.Option(
             metavar="SPEC",
-            help="Misbehave: a status such as 503, or delay, drop-before, drop-after, garbage, bad-json, "
-            "no-id, other-customer, redirect; then :rate= first= every= times= each= customer= "
-            "retry-after= format= reason= created= delay=. Repeatable.",
+            help="Misbehave: KIND or KIND:KEY=VALUE,… with a status such as 503, or delay, drop-before, "
+            "drop-after, garbage, bad-json, no-id, other-customer, redirect. Which requests: rate=0.05 "
+            "first=3 every=10 times=2 each=1 customer=1001|1002. A status takes retry-after=1, "
+            "format=api|html|empty, reason=TEXT, created=yes and delay=0.5; delay takes seconds=2. "
+            "Repeatable.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the faults at random.")] = 0,

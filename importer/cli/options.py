@@ -1,7 +1,8 @@
 """The options of the commands, each defined once.
 
 None of them has a default here: what was not given may stand in the environment or in a file, and
-:mod:`importer.settings` has the defaults that the help texts tell.
+:mod:`importer.settings` has the defaults that the help texts tell. Numbers are text here: the settings check
+them, and say in the same words what is allowed wherever they come from.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ Encoding = Annotated[
     ),
 ]
 Limit = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--limit",
         metavar="N",
@@ -86,7 +87,7 @@ BaseUrl = Annotated[
     ),
 ]
 Concurrency = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--concurrency",
         metavar="N",
@@ -95,7 +96,7 @@ Concurrency = Annotated[
     ),
 ]
 Rate = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--rate",
         metavar="N",
@@ -104,13 +105,13 @@ Rate = Annotated[
     ),
 ]
 Attempts = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--attempts", metavar="N", help="Tries for one row, at most. Default: 5.", rich_help_panel=_SENDING
     ),
 ]
 TimeoutSeconds = Annotated[
-    float | None,
+    str | None,
     typer.Option(
         "--timeout",
         metavar="S",

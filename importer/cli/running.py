@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
-from importer.console import LineLog, ProgressDisplay, Silent, log_report, show_report
+from importer.console import LineLog, ProgressDisplay, Screen, Silent, log_report, show_report
 from importer.importing import import_files
 
 if TYPE_CHECKING:
     from importer.local_api import LocalApi
     from importer.settings import Loaded
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Print to a pipe whose reader may go at any time: the exit code tells of the work, not of the reader."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # So that nothing tries to write what is left when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def serve(api: LocalApi, port: int) -> None:
@@ -45,7 +57,7 @@ async def run_import(files: list[str], loaded: Loaded) -> int:
         if settings.quiet:
             watcher = Silent()
         elif terminal and not as_json and not settings.verbose:
-            watcher = stack.enter_context(ProgressDisplay(Console(stderr=True, highlight=False)))
+            watcher = stack.enter_context(ProgressDisplay(Screen(stderr=True)))
         ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
         try:
             report = await import_files(
@@ -58,10 +70,11 @@ async def run_import(files: list[str], loaded: Loaded) -> int:
                     await ticking
     if settings.quiet and report.exit_code == 0:
         return 0
-    if as_json:
-        log_report(log, report, dry_run=settings.dry_run)
-    else:
-        show_report(Console(stderr=settings.quiet, highlight=False), report, dry_run=settings.dry_run)
+    with reader_may_leave():
+        if as_json:
+            log_report(log, report, dry_run=settings.dry_run)
+        else:
+            show_report(Screen(stderr=settings.quiet), report, dry_run=settings.dry_run)
     return report.exit_code
 
 

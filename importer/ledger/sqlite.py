@@ -124,9 +124,9 @@ class SqliteLedger:
     def __enter__(self) -> Self:
         """Open the ledger."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._take_lock()
+            # Before the lock, so that nothing is left beside a file that cannot be.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._take_lock()
         except OSError as error:
             self._lock.release()
             raise self._unusable(error) from error

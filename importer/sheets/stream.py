@@ -80,11 +80,13 @@ class TextStream:
         Raises :class:`SheetError` that says in which row the first fault is.
         """
         line_feeds = carriage_returns = 0
+        last = "\n"
         try:
             for block in self._checked():
                 line_feeds += block.count("\n")
                 carriage_returns += block.count("\r")
-            return max(line_feeds, carriage_returns) + 1
+                last = block[-1:] or last
+            return max(line_feeds, carriage_returns) + (last not in "\r\n")
         except FaultError as fault:
             delimiter = find_delimiter(next(self._until_fault()), "")
             batches = Grammar(delimiter).batches(self._until_fault())

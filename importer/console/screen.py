@@ -1,0 +1,64 @@
+"""What everything that is shown has in common: the console, its colours, and text that moves nothing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import timedelta
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from importer.model import OutcomeName
+
+STYLES = {
+    OutcomeName.CREATED: "green",
+    OutcomeName.EXISTING: "cyan",
+    OutcomeName.DUPLICATE: "cyan",
+    OutcomeName.INVALID: "yellow",
+    OutcomeName.REJECTED: "red",
+    OutcomeName.FAILED: "red",
+    OutcomeName.IN_DOUBT: "bold magenta",
+    OutcomeName.NOT_ATTEMPTED: "bright_black",
+}
+
+# Names of files, headers and cells may hold them: what moves the cursor, ends a line or turns the direction
+# of writing, and halves of characters, which no stream can encode.
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class Screen(Console):
+    """A console that leaves it to its user what happens when the reader of a pipe has gone."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Raise :class:`BrokenPipeError`, where rich would end the process."""
+        raise BrokenPipeError
+
+
+def print_error(message: str, stream: TextIO | None = None) -> None:
+    """Print what stopped the work, for a person to read."""
+    console = Console(file=stream or sys.stderr, highlight=False)
+    lines = "\n".join(map(plain, message.splitlines()))
+    # Only a terminal has a width: in a log, a message stays on one line.
+    console.print(Text.assemble(("Error:", "bold red"), f" {lines}"), soft_wrap=not console.is_terminal)
+
+
+def text(words: str, style: str = "") -> Text:
+    """Return `words` for the screen: whatever they hold is shown, and neither styles nor moves anything."""
+    return Text(plain(words), style=style)
+
+
+def plain(text: str) -> str:
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def lasting(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else str(timedelta(seconds=round(seconds)))

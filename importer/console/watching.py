@@ -1,0 +1,209 @@
+"""Watchers of a run: a progress bar on a terminal, lines elsewhere, or not a word."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TextIO
+
+from rich.columns import Columns
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TimeRemainingColumn
+from rich.text import Text
+
+from importer.attempts import AttemptEnded
+from importer.console.screen import STYLES, UNPRINTABLE, plain, text
+from importer.model import InDoubt, OutcomeName, SetUpWrong, Totals, TryAgain
+from importer.operations import utc_text
+from importer.runner import RowEnded
+
+SECONDS_BETWEEN_LINES = 5.0
+_UNREMARKABLE = {OutcomeName.CREATED, OutcomeName.EXISTING, OutcomeName.DUPLICATE, OutcomeName.NOT_ATTEMPTED}
+
+
+class Silent:
+    """Watches without a word."""
+
+    def began(self, totals: Totals, rows: int) -> None:
+        """See :class:`importer.runner.Watcher`."""
+
+    def attempt_ended(self, attempt: AttemptEnded) -> None:
+        """See :class:`importer.runner.Watcher`."""
+
+    def row_ended(self, row: RowEnded) -> None:
+        """See :class:`importer.runner.Watcher`."""
+
+    def stopping(self, reason: str) -> None:
+        """See :class:`importer.runner.Watcher`."""
+
+
+class LineLog:
+    """Writes lines to `stream`: text, or JSON objects with ``time``, ``level``, ``event`` and more.
+
+    With `verbose`, every attempt that brought no application and every row that did not end well has its own.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        as_json: bool,
+        verbose: bool = False,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stream = stream
+        self._as_json = as_json
+        self._verbose = verbose
+        self._clock = clock
+        self._timer = timer
+        self._totals = Totals()
+        self._rows = 0
+        self._said = timer()
+        self._trouble = ""
+
+    def write(self, level: str, event: str, message: str, **more: object) -> None:
+        """Write one line; JSON has what is in `more` besides the message, text the message alone."""
+        moment = utc_text(self._clock())
+        if self._as_json:
+            line = json.dumps(
+                {"time": moment, "level": level, "event": event, "message": message, **more},
+                ensure_ascii=False,
+                default=str,
+            )
+            line = UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line)
+        else:
+            line = plain(f"{moment[11:19]} {level:7} {' '.join(message.splitlines())}")
+        # Whoever read the lines may have gone; that is no reason to stop the import.
+        with suppress(OSError, ValueError):
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+    def began(self, totals: Totals, rows: int) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self._totals, self._rows, self._said = totals, rows, self._timer()
+
+    def attempt_ended(self, attempt: AttemptEnded) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self._trouble = trouble_of(attempt)
+        self.tick()
+        if self._verbose and isinstance(attempt.ending, TryAgain | InDoubt | SetUpWrong):
+            error = attempt.ending.error
+            self.write(
+                "info",
+                "attempt",
+                f"{attempt.pending.lead.place}: attempt {attempt.number} brought nothing ({error.code})",
+                row=attempt.pending.lead.place.row,
+                source=attempt.pending.lead.place.source,
+                sheet=attempt.pending.lead.place.sheet,
+                attempt=attempt.number,
+                milliseconds=round(attempt.seconds * 1000),
+                code=error.code,
+                request_id=error.request_id,
+            )
+
+    def row_ended(self, row: RowEnded) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self.tick()
+        if self._verbose and row.outcome not in _UNREMARKABLE:
+            why = f": {row.error.code}, {row.error.message}" if row.error else ""
+            self.write(
+                "warning",
+                "row",
+                f"{row.place}: {row.outcome}{why}",
+                row=row.place.row,
+                source=row.place.source,
+                sheet=row.place.sheet,
+                outcome=str(row.outcome),
+                code=row.error.code if row.error else "",
+            )
+
+    def stopping(self, reason: str) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self.write("warning", "stopping", reason)
+
+    def tick(self) -> None:
+        """Tell how far the run is, if nothing was said of it for some seconds."""
+        now = self._timer()
+        if now - self._said < SECONDS_BETWEEN_LINES:
+            return
+        self._said = now
+        counts = {str(outcome): count for outcome, count in self._totals.outcomes.items() if count}
+        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+        done = sum(counts.values())
+        self.write(
+            "info",
+            "progress",
+            f"{done:,} of about {self._rows:,} rows: {told or 'none ended yet'}{self._trouble}",
+            rows=self._rows,
+            read=self._totals.read,
+            **counts,
+        )
+
+
+def trouble_of(attempt: AttemptEnded) -> str:
+    """Return why the last attempt brought nothing, to be put behind the counts; empty if it did."""
+    if isinstance(attempt.ending, TryAgain | InDoubt | SetUpWrong):
+        return f"; the last attempt failed: {attempt.ending.error.message}"
+    return ""
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f} rows/s" if speed else "", style="progress.data.speed")
+
+
+class ProgressDisplay(Silent):
+    """A progress bar on a terminal, with the rate, the time left, and live counts by outcome."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._totals = Totals()
+        self._trouble = ""
+        self._progress = Progress(
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            _RateColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            expand=True,
+        )
+        self._task = self._progress.add_task("leads", total=None)
+        self._live = Live(console=console, get_renderable=self._render, transient=True, refresh_per_second=8)
+
+    def __enter__(self) -> ProgressDisplay:
+        """Show it."""
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take it off the screen."""
+        self._live.stop()
+
+    def began(self, totals: Totals, rows: int) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self._totals = totals
+        self._progress.update(self._task, total=max(rows, 1))
+
+    def attempt_ended(self, attempt: AttemptEnded) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self._trouble = trouble_of(attempt).removeprefix("; ")
+
+    def stopping(self, reason: str) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        # The report tells the reason, once the run has ended.
+        self._console.print(Text("Stopping; what is under way is settled first.", style="yellow"))
+
+    def _render(self) -> RenderableType:
+        outcomes = self._totals.outcomes
+        self._progress.update(self._task, completed=sum(outcomes.values()))
+        counts = [
+            Text(f"{outcome.replace('_', ' ')} {count:,}", style=STYLES[outcome])
+            for outcome, count in outcomes.items()
+            if count
+        ]
+        return Group(self._progress, Columns(counts, padding=(0, 2)), text(self._trouble, "bright_black"))
