@@ -14,6 +14,7 @@ from typing import Protocol, assert_never
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
+from importer.errors import ImporterError
 from importer.ledger import Ledger
 from importer.model import (
     Answer,
@@ -99,6 +100,9 @@ class Surroundings:
     stopping: Callable[[], bool]
     """Whether the run is stopping, so that nothing new may be sent."""
 
+    failed: Callable[[ImporterError], None]
+    """Is told what keeps the run from going on."""
+
     told: Callable[[AttemptEnded], None]
     """Is told of every attempt when it has ended."""
 
@@ -138,7 +142,11 @@ class Submitter:
             sleep=self._around.pause,
             retry_error_callback=_last_ending,
         )
-        await retrying(self._attempt, pending, course)
+        try:
+            await retrying(self._attempt, pending, course)
+        except ImporterError as error:
+            # The ledger refused, so nothing was sent; what an earlier try left in doubt stays so.
+            self._around.failed(error)
         return self._conclude(course)
 
     async def _attempt(self, pending: PendingLead, course: _Course) -> Ending | None:

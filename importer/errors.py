@@ -21,13 +21,12 @@ from __future__ import annotations
 
 import traceback
 from pathlib import Path
-from typing import ClassVar
 
 
 class ImporterError(Exception):
     """The base of all: `str()` of it says what, where, and what to do next, for a person to read."""
 
-    exit_code: ClassVar[int] = 70
+    exit_code: int = 70
 
 
 class UsageError(ImporterError):
@@ -63,7 +62,7 @@ class InterruptedRunError(ImporterError):
 
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
-        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number
 
 
 class LedgerBusyError(ImporterError):

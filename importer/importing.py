@@ -9,18 +9,18 @@ import asyncio
 import random
 import secrets
 import shutil
-import signal
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from importer.errors import ImporterError, InternalError, InterruptedRunError, UsageError
+from importer.errors import ImporterError, InternalError, UsageError
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
+from importer.interrupts import Interrupts
 from importer.ledger import Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import OutcomeName
@@ -60,19 +60,18 @@ async def import_files(
     watcher: Watcher,
     notices: Sequence[str] = (),
     time: Time | None = None,
-    standard_input: BinaryIO | None = None,
-    handle_signals: bool = False,
+    spool: Path | None = None,
+    interrupts: Interrupts | None = None,
 ) -> ImportReport:
     """Import the files named `sources`, and return what became of them.
 
-    With `handle_signals`, SIGINT and SIGTERM settle what is under way and stop the run; a second one also
-    stops waiting for answers. Raises :class:`importer.errors.ImporterError` for what keeps the run from
-    beginning; nothing was sent then. What stops it later is told in the report.
+    `spool` is where the bytes of standard input are (:func:`spooled`); `interrupts` are heeded if given.
+    Raises :class:`importer.errors.ImporterError` for what keeps the run from beginning; nothing was sent
+    then. What stops it later is told in the report.
     """
     time = time or system_time()
     credentials, lacking = _credentials(settings)
     with ExitStack() as stack:
-        spool = stack.enter_context(spooled(sources, standard_input or sys.stdin.buffer))
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
         paths = {given.path for given in inputs}
         files = [source for source in sources if path_of(source) in paths]
@@ -86,7 +85,7 @@ async def import_files(
                 base_url=base_url,
                 files=files,
                 started_at=utc_text(time.clock()),
-                notices=[*notices, *lacking, *found, *_told_of(settings, new=new_ledger)],
+                notices=[*notices, *lacking, *found, *_told_of(settings, new_ledger=new_ledger)],
             )
             run = await ledger.begin_run(
                 RunStart(
@@ -117,9 +116,8 @@ async def import_files(
                 answer_seconds=settings.timeout,
                 proxy_from_environment=settings.proxy_from_environment,
             )
-            if handle_signals:
-                # Until the results are written: a signal must not leave them half done.
-                stack.enter_context(_signals(runner, transport))
+            if interrupts is not None:
+                interrupts.attach(runner.stop, partial(_hurry, runner, transport))
             async with transport:
                 await runner.run(None if settings.dry_run else transport, credentials)
             report.seconds = time.timer() - begun
@@ -137,28 +135,46 @@ async def _conclude(
     inputs: Sequence[Input],
     settings: Settings,
 ) -> None:
-    stopped = runner.stopped
-    try:
-        await ledger.flush()
+    """Write everything that a run leaves behind; what cannot be written keeps nothing else from being."""
+    stops = list(runner.stops)
+
+    async def step(work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except ImporterError as error:
+            stops.append(error)
+            report.notices.append(str(error))
+        report.exit_code = exit_code(report.totals, stops)
+
+    async def compare() -> None:
         if (counted := ledger.count_outcomes(run)) != report.totals.outcomes:
             raise InternalError(
                 f"The ledger counts {_counted(counted)}, and the run {_counted(report.totals.outcomes)}. "
                 "Trust the ledger, and report it."
             )
-        if not settings.dry_run:
-            await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
-    except ImporterError as error:
-        stopped = stopped or error
-        report.notices.append(str(error))
-    report.stopped = None if stopped is None else str(stopped)
-    report.exit_code = exit_code(report.totals, stopped)
-    try:
-        await ledger.end_run(run, report.summary())
+
+    async def write() -> None:
+        await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
+
+    async def end() -> None:
+        await ledger.end_run(run, report.summary(), complete=runner.read_everything)
+
+    async def summarise() -> None:
         if settings.summary is not None:
             write_summary(settings.summary, report.summary())
-    except ImporterError as error:
-        report.notices.append(str(error))
-        report.exit_code = exit_code(report.totals, stopped or error)
+
+    await step(ledger.flush)
+    await step(compare)
+    if not settings.dry_run:
+        await step(write)
+    report.stopped = str(stops[0]) if stops else None
+    await step(end)
+    await step(summarise)
+
+
+def _hurry(runner: Runner, transport: Transport) -> None:
+    runner.hurry()
+    transport.abandon()
 
 
 def _counted(outcomes: dict[OutcomeName, int]) -> str:
@@ -179,8 +195,13 @@ def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
     return credentials, []
 
 
-def _told_of(settings: Settings, *, new: bool) -> list[str]:
-    return [f"The ledger {settings.ledger} is new: it knows of nothing that was sent before."] if new else []
+def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
+    told = []
+    if new_ledger:
+        told.append(f"The ledger {settings.ledger} is new: it knows of nothing that was sent before.")
+    if settings.duplicates == "send":
+        told.append("With --duplicates send, every run sends every row, also those that were created before.")
+    return told
 
 
 @contextmanager
@@ -197,10 +218,8 @@ def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLe
     with tempfile.TemporaryDirectory(prefix="lead-importer-") as folder:
         copy = Path(folder) / "ledger.sqlite3"
         if path.exists():
-            # Once closed, everything is in the one file.
-            with SqliteLedger(path, clock=clock):
-                pass
-            shutil.copyfile(path, copy)
+            with SqliteLedger(path, clock=clock) as original:
+                original.close_and_copy(copy)
         with SqliteLedger(copy, clock=clock) as ledger:
             yield ledger
 
@@ -216,27 +235,3 @@ async def _api(settings: Settings, credentials: Credentials) -> AsyncIterator[st
 
     async with LocalApi(credentials) as api:
         yield api.base_url
-
-
-@contextmanager
-def _signals(runner: Runner, transport: Transport) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-
-    def interrupt(number: int) -> None:
-        if isinstance(runner.stopped, InterruptedRunError):
-            transport.abandon()
-        name = signal.Signals(number).name
-        runner.stop(
-            InterruptedRunError(
-                f"{name} was received. What was under way is settled; run the same command to go on.", number
-            )
-        )
-
-    handled = (signal.SIGINT, signal.SIGTERM)
-    for number in handled:
-        loop.add_signal_handler(number, interrupt, number)
-    try:
-        yield
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)

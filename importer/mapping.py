@@ -18,7 +18,10 @@ from importer.model import InvalidRow, Lead, Row, RowProblem
 from importer.templates import Field, Kind, Template, customer_id_field
 
 _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
-_WHOLE_FLOAT = re.compile(r"(\d+)[.,]0+")
+# With three zeros it may as well be a thousand in figures: 12.000 is twelve thousand in Vietnam.
+_WHOLE_FLOAT = re.compile(r"(\d+)[.,]0{1,2}")
+_ZEROS = re.compile(r"\d+[.,]0+")
+_GROUPED = re.compile(r"\d+[.,]\d+")
 _PHONE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
 _LETTER = re.compile(r"[^\W\d_]")
 _BLANK = re.compile(r"\s")
@@ -207,11 +210,13 @@ def check(kind: Kind, value: str) -> tuple[str, str] | None:
     if kind == "email":
         ok = _EMAIL.fullmatch(value)
         return None if ok else ("bad_email", "this is no e-mail address; write it as name@domain")
-    if _SCIENTIFIC.fullmatch(value) or _WHOLE_FLOAT.fullmatch(value):
+    if _SCIENTIFIC.fullmatch(value) or _ZEROS.fullmatch(value):
         return "lost_digits", (
             "a spreadsheet turned this number into a float, so digits may be lost; "
             "format the column as text and enter the number again"
         )
+    if kind == "customer_id" and _GROUPED.fullmatch(value):
+        return "bad_customer_id", "a customer id has no point or comma; format the column as text"
     if kind == "customer_id":
         bad = _BLANK.search(value)
         return ("bad_customer_id", "a customer id has no blanks; one id in a cell") if bad else None

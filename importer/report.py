@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from importer.errors import ImporterError, InternalError, InterruptedRunError
+from importer.errors import ImporterError, InternalError
 from importer.model import ErrorInfo, OutcomeName, Totals
 
 TO_MEND = frozenset(
@@ -76,15 +77,11 @@ class ImportReport:
 _PRECEDENCE = (70, 130, 143, 5, 4, 2, 3, 1)
 
 
-def exit_code(totals: Totals, stopped: ImporterError | None) -> int:
+def exit_code(totals: Totals, stops: Iterable[ImporterError]) -> int:
     """Return what the process answers with; where several codes apply, the first of the contract's order."""
-    codes = set()
+    codes = {stop.exit_code for stop in stops}
     if not totals.add_up():
         codes.add(InternalError.exit_code)
-    if isinstance(stopped, InterruptedRunError):
-        codes.add(128 + stopped.signal_number)
-    elif stopped is not None:
-        codes.add(stopped.exit_code)
     if totals.outcomes[OutcomeName.IN_DOUBT]:
         codes.add(3)
     if any(totals.outcomes[outcome] for outcome in (TO_MEND - {OutcomeName.NOT_ATTEMPTED})):

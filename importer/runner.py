@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -107,12 +106,19 @@ class Runner:
     def __init__(self, work: Work, *, run: int, ledger: Ledger, watcher: Watcher, time: Time) -> None:
         self.totals = Totals()
         self.reasons = Reasons()
-        self.stopped: ImporterError | None = None
+        self.stops: list[ImporterError] = []
+        """Why the run stopped before its end: the first reason, and what came on top of it."""
+
+        self.read_everything = False
+        """Whether every row of the inputs was read."""
+
         self._work = work
         self._run = run
         self._ledger = ledger
         self._watcher = watcher
         self._time = time
+        self._watched = True
+        self._hurried = False
         self._stopping = asyncio.Event()
         self._pace = Pace(work.rate, timer=time.timer, pause=self._pause)
         self._queue: asyncio.Queue[PendingLead | None] = asyncio.Queue(max(_WAITING, work.concurrency))
@@ -120,10 +126,11 @@ class Runner:
     async def run(self, sender: Sender | None, credentials: Credentials) -> None:
         """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
 
-        Returns when every row has an outcome; `stopped` then tells whether the run was stopped. What reading
-        or the ledger raises stops the run in the same way.
+        Returns when every row that was read has an outcome; `stops` then tells whether the run was stopped.
+        Whatever goes wrong while it reads or writes the ledger stops the run in the same way.
         """
-        self._watcher.began(self.totals, sum(given.sheet.height for given in self._work.inputs))
+        rows = sum(given.sheet.height for given in self._work.inputs)
+        self._tell(lambda: self._watcher.began(self.totals, rows))
         submitter = None if sender is None else self._submitter(sender, credentials)
         workers = [asyncio.create_task(self._serve(submitter)) for _ in range(self._work.concurrency)]
         try:
@@ -131,17 +138,31 @@ class Runner:
                 await self._queue.put(pending)
         except ImporterError as error:
             self.stop(error)
+        except Exception as error:
+            self.stop(unexpected(error))
         finally:
             for _ in workers:
                 await self._queue.put(None)
             await asyncio.gather(*workers)
 
     def stop(self, reason: ImporterError) -> None:
-        """Send nothing new; what is under way is settled. The first reason counts."""
-        if self.stopped is None:
-            self.stopped = reason
+        """Send nothing new; what is under way is settled."""
+        self.stops.append(reason)
+        if not self._stopping.is_set():
             self._stopping.set()
-            self._watcher.stopping(str(reason))
+            self._tell(lambda: self._watcher.stopping(str(reason)))
+
+    def hurry(self) -> None:
+        """Once stopped, do not even read the rest of the rows."""
+        self._hurried = True
+
+    def _tell(self, tell: Callable[[], None]) -> None:
+        """Tell the watcher; one that fails is told nothing more, for it must not change the run."""
+        if self._watched:
+            try:
+                tell()
+            except Exception:
+                self._watched = False
 
     async def _leads(self) -> AsyncIterator[PendingLead]:
         """Read and enrol all rows; yield the leads that are to be sent."""
@@ -155,26 +176,22 @@ class Runner:
                 for pending in await self._enrol(sheet, chunk, left):
                     sent += 1
                     yield pending
-                if self._work.limit is not None and sent >= self._work.limit:
+                if self._hurried or (self._work.limit is not None and sent >= self._work.limit):
                     return
+        self.read_everything = True
 
     async def _enrol(
         self, sheet: int, chunk: Sequence[tuple[Row, Lead | InvalidRow]], left: int | None
     ) -> list[PendingLead]:
+        entries = [entry_of(sheet, row, lead, self._work.identity) for row, lead in chunk]
+        standings = await self._ledger.enrol(self._run, entries, self._work.policy, most=left)
         pending: list[PendingLead] = []
-        done = 0
-        while done < len(chunk) and (left is None or len(pending) < left):
-            # Of so many rows no more than are left can be leads to send, so none is enrolled beyond the last.
-            part = chunk[done:] if left is None else chunk[done : done + left - len(pending)]
-            done += len(part)
-            entries = [entry_of(sheet, row, lead, self._work.identity) for row, lead in part]
-            standings = await self._ledger.enrol(self._run, entries, self._work.policy)
-            for (_, lead), entry, standing in zip(part, entries, standings, strict=True):
-                self.totals.read += 1
-                if standing.outcome is not None:
-                    self._count(lead.place, standing.outcome, entry.problem)
-                elif isinstance(lead, Lead):
-                    pending.append(PendingLead(lead, standing.lead, standing.doubtful))
+        for (_, lead), entry, standing in zip(chunk, entries, standings, strict=left is None):
+            self.totals.read += 1
+            if standing.outcome is not None:
+                self._count(lead.place, standing.outcome, entry.problem)
+            elif isinstance(lead, Lead):
+                pending.append(PendingLead(lead, standing.lead, standing.doubtful))
         return pending
 
     async def _serve(self, submitter: Submitter | None) -> None:
@@ -183,8 +200,6 @@ class Runner:
             if submitter is not None and not self._stopping.is_set():
                 try:
                     end = await submitter.submit(pending)
-                except ImporterError as error:
-                    self.stop(error)
                 except Exception as error:
                     # A worker that died here would leave the others without a reader of the queue.
                     failure = unexpected(error)
@@ -205,15 +220,13 @@ class Runner:
                 clock=self._time.clock,
                 timer=self._time.timer,
                 pause=self._pause,
-                turn=self._turn,
+                turn=self._pace.turn,
                 stopping=self._stopping.is_set,
+                failed=self.stop,
                 told=self._attempt_ended,
                 chance=self._time.chance,
             ),
         )
-
-    def _turn(self) -> AbstractAsyncContextManager[None]:
-        return self._pace.turn()
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:
@@ -228,7 +241,7 @@ class Runner:
         self.totals.retries += attempt.number > 1
         now = self._time.timer()
         self._pace.health.note(attempt.ending, now)
-        self._watcher.attempt_ended(attempt)
+        self._tell(lambda: self._watcher.attempt_ended(attempt))
         match attempt.ending:
             case SetUpWrong(error):
                 self.stop(StoppedError(f"The API refuses this set-up ({_answered(error)}). {error.message}."))
@@ -251,7 +264,7 @@ class Runner:
         self.totals.outcomes[outcome] += 1
         if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
             self.reasons.add(outcome, error)
-        self._watcher.row_ended(RowEnded(place, outcome, error))
+        self._tell(lambda: self._watcher.row_ended(RowEnded(place, outcome, error)))
 
 
 def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo | None]:

@@ -29,7 +29,7 @@ from importer.attempts import (
     Submitter,
     Surroundings,
 )
-from importer.errors import LedgerError
+from importer.errors import ImporterError, LedgerError
 from importer.ledger import LeadState, state_after
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import (
@@ -118,6 +118,7 @@ class Bench:
         self.now = 1_700_000_000.0
         self.pauses: list[float] = []
         self.told: list[AttemptEnded] = []
+        self.failures: list[ImporterError] = []
         self.stopping = False
         self.stop_at_pause = 0
         self.in_turn: set[object] = set()
@@ -149,6 +150,7 @@ class Bench:
                 pause=self.pause,
                 turn=self.turn,
                 stopping=lambda: self.stopping,
+                failed=self.failures.append,
                 told=self.told.append,
                 chance=random.Random(7),  # noqa: S311 - no secret is made here
             ),
@@ -365,8 +367,8 @@ async def test_an_intent_that_cannot_be_written_sends_nothing(bench: Bench) -> N
     pending = await bench.enrolled()
     writer_of(bench.ledger).call(lambda connection: connection.execute("PRAGMA query_only = ON").fetchall())
     script = Script([CREATED])
-    with pytest.raises(LedgerError):
-        await bench.submitter(script).submit(pending)
+    assert await bench.submitter(script).submit(pending) == NotAttempted()
+    assert [type(failure) for failure in bench.failures] == [LedgerError]
     assert script.sent == []
     assert bench.told == []
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -385,6 +387,33 @@ def test_a_rejected_row_is_sent_again_unchanged_only_when_asked(
     assert command("run", "leads.csv", *local(api, tmp_path)).code == 1
     assert api.stats.requests == 1
     assert command("run", "leads.csv", *local(api, tmp_path, "--retry-rejected")).code == 0
+
+
+def test_a_rejected_row_whose_retry_was_stopped_stays_rejected(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 3)
+    set_faults(api, "422")
+    command("run", "leads.csv", *local(api, tmp_path))
+    set_faults(api, "401:customer=1000")
+    assert command("run", "leads.csv", *local(api, tmp_path, "--retry-rejected")).code == 4
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["not_attempted"] * 3
+    set_faults(api)
+    command("run", "leads.csv", *local(api, tmp_path))
+    assert outcomes_in(tmp_path / "leads.results.csv")[1:] == ["rejected"] * 2
+    assert {"1001", "1002"}.isdisjoint(customers(api))
+
+
+def test_a_limited_run_does_not_make_the_ledger_forget_the_rows_of_a_whole_one(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 5)
+    command("run", "leads.csv", *local(api, tmp_path))
+    write_leads(tmp_path / "leads.csv", 6, first=999)
+    assert command("run", "leads.csv", *local(api, tmp_path, "--limit", "1")).code == 0
+    assert sqlite3.connect(tmp_path / "ledger.sqlite3").execute("SELECT count(*) FROM entry").fetchone() == (
+        6,
+    )
 
 
 def test_duplicates_are_skipped_unless_they_are_to_be_sent(

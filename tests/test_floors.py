@@ -16,6 +16,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     # Pure: no files, no network.
     {
         "formulas": ("formulas",),
+        "interrupts": ("interrupts",),
         "identity": ("identity",),
         "templates": ("templates",),
         "signing": ("signing",),

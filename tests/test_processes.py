@@ -63,7 +63,7 @@ async def test_an_interrupted_run_that_is_started_again_ends_with_every_row_crea
         first.send_signal(number)
         ended = await finished(first)
         assert ended.code == code
-        assert "run the same command to go on" in ended.errors
+        assert "run the same command again" in ended.errors
         created = len(api.applications)
         assert 200 <= created < ROWS
         outcomes = outcomes_in(tmp_path / "leads.results.csv")

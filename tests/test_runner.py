@@ -10,6 +10,7 @@ import random
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,16 +18,16 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from importer.attempts import AttemptEnded
 from importer.console import Silent
-from importer.errors import LedgerError, StoppedError
+from importer.errors import InternalError, LedgerError, StoppedError
 from importer.faults import parse_fault
 from importer.identity import account_id
 from importer.importing import import_files
-from importer.intake import Identity, Selection, open_inputs
-from importer.ledger import Policy, RunStart
+from importer.intake import Identity, Selection, entry_of, open_inputs
+from importer.ledger import Entry, Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
-from importer.model import InDoubt, OutcomeName, TryAgain
-from importer.runner import Runner, Time, Work
+from importer.model import InDoubt, OutcomeName, Row, TryAgain
+from importer.runner import RowEnded, Runner, Time, Work
 from importer.settings import load_settings
 from importer.transport import Transport
 from tests.support import customers, outcomes_in, write_leads
@@ -224,8 +225,8 @@ async def test_an_api_that_is_not_there_stops_the_run(
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     runner = await run_over(write_leads(tmp_path / "leads.csv", 100), f"http://127.0.0.1:{port}")
-    assert isinstance(runner.stopped, StoppedError)
-    assert "unavailable" in str(runner.stopped)
+    assert isinstance(runner.stops[0], StoppedError)
+    assert "unavailable" in str(runner.stops[0])
     outcomes = runner.totals.outcomes
     assert outcomes[OutcomeName.NOT_ATTEMPTED] > 80
     assert outcomes[OutcomeName.NOT_ATTEMPTED] + outcomes[OutcomeName.FAILED] == 100
@@ -247,7 +248,7 @@ async def test_a_ledger_that_fails_sends_nothing_more_and_settles_what_is_under_
     monkeypatch.setattr(SqliteLedger, "intend", fail_later)
     async with LocalApi(LOCAL_CREDENTIALS) as api:
         runner = await run_over(write_leads(tmp_path / "leads.csv", 300), api.base_url)
-        assert isinstance(runner.stopped, LedgerError)
+        assert isinstance(runner.stops[0], LedgerError)
         assert runner.totals.outcomes[OutcomeName.CREATED] == len(customers(api)) == 50
 
 
@@ -271,6 +272,55 @@ async def test_an_error_of_the_importer_stops_the_run_and_every_row_is_still_cou
     assert "Nguyễn" not in str(report.stopped)
     assert report.totals.add_up()
     assert report.totals.outcomes[OutcomeName.IN_DOUBT] == 16
+
+
+async def test_a_watcher_that_fails_does_not_change_the_run(tmp_path: Path) -> None:
+    class Failing(Silent):
+        def row_ended(self, row: RowEnded) -> None:
+            raise BrokenPipeError
+
+        def stopping(self, reason: str) -> None:
+            raise BrokenPipeError
+
+    async with LocalApi(LOCAL_CREDENTIALS) as api:
+        runner = await run_over(write_leads(tmp_path / "leads.csv", 1500), api.base_url, watcher=Failing())
+        assert runner.stops == []
+        assert runner.totals.outcomes[OutcomeName.CREATED] == len(customers(api)) == 1500
+
+
+async def test_a_mistake_while_reading_stops_the_sending_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(sheet: int, row: Row, *more: Any) -> Entry:
+        if row.place.row > 1001:
+            raise KeyError("Nguyễn Văn A")
+        return entry_of(sheet, row, *more)
+
+    monkeypatch.setattr("importer.runner.entry_of", fail)
+    slow = parse_fault("delay:seconds=0.2")
+    async with LocalApi(LOCAL_CREDENTIALS, faults=[slow]) as api:
+        runner = await run_over(write_leads(tmp_path / "leads.csv", 2000), api.base_url)
+        assert [type(stop) for stop in runner.stops] == [InternalError]
+        assert not runner.read_everything
+        assert len(customers(api)) <= 16
+        assert runner.totals.outcomes[OutcomeName.NOT_ATTEMPTED] >= 1000 - 16
+
+
+async def test_a_run_in_a_hurry_reads_no_further(tmp_path: Path) -> None:
+    class Hurrying(Silent):
+        def row_ended(self, row: RowEnded) -> None:
+            runner.stop(StoppedError("enough"))
+            runner.hurry()
+
+    leads = write_leads(tmp_path / "leads.csv", 20_000)
+    inputs, _ = open_inputs([str(leads)], Selection())
+    work = Work(inputs=inputs, identity=Identity("", "local"), policy=Policy(), concurrency=1, attempts=1)
+    with SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
+        run = await ledger.begin_run(RunStart(name="run", environment="local", base_url="", started_at=""))
+        runner = Runner(work, run=run, ledger=ledger, watcher=Hurrying(), time=clocks())
+        await runner.run(None, LOCAL_CREDENTIALS)
+        assert 0 < runner.totals.read < 20_000
+        assert runner.totals.add_up()
 
 
 async def test_a_file_that_changes_while_it_is_read_stops_the_run_with_the_rows_read_so_far(

@@ -113,9 +113,12 @@ def run(
 ) -> None:
     """Import: read, map, check, send, record, write the results."""
     from importer.cli.running import run_import
+    from importer.importing import spooled
 
     loaded = _settings(context)
-    raise typer.Exit(asyncio.run(run_import(files, loaded)))
+    with spooled(files, sys.stdin.buffer) as spool:
+        code = asyncio.run(run_import(files, loaded, spool))
+    raise typer.Exit(code)
 
 
 @app.command(

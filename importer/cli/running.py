@@ -7,13 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from importer.console import LineLog, ProgressDisplay, Screen, Silent, log_report, show_report
 from importer.importing import import_files
+from importer.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from importer.local_api import LocalApi
@@ -46,35 +48,32 @@ async def serve(api: LocalApi, port: int) -> None:
     typer.echo(f"It created {api.stats.created:,} applications for {api.stats.requests:,} requests.")
 
 
-async def run_import(files: list[str], loaded: Loaded) -> int:
+async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> int:
     """Import `files`, show it as the settings say, and return the exit code."""
     settings = loaded.settings
     terminal = sys.stderr.isatty()
     as_json = settings.log_format == "json" or (settings.log_format is None and not terminal)
     log = LineLog(sys.stderr, as_json=as_json, verbose=settings.verbose)
-    with ExitStack() as stack:
-        watcher: LineLog | Silent = log
-        if settings.quiet:
-            watcher = Silent()
-        elif terminal and not as_json and not settings.verbose:
-            watcher = stack.enter_context(ProgressDisplay(Screen(stderr=True)))
-        ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
-        try:
-            report = await import_files(
-                files, settings, watcher=watcher, notices=loaded.notices, handle_signals=True
-            )
-        finally:
+    with Interrupts() as interrupts:
+        with ExitStack() as stack:
+            watcher: LineLog | Silent = log
+            if settings.quiet:
+                watcher = Silent()
+            elif terminal and not as_json and not settings.verbose:
+                watcher = stack.enter_context(ProgressDisplay(Screen(stderr=True)))
+            ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
             if ticking is not None:
-                ticking.cancel()
-                with suppress(asyncio.CancelledError):
-                    await ticking
-    if settings.quiet and report.exit_code == 0:
-        return 0
-    with reader_may_leave():
-        if as_json:
-            log_report(log, report, dry_run=settings.dry_run)
-        else:
-            show_report(Screen(stderr=settings.quiet), report, dry_run=settings.dry_run)
+                stack.callback(ticking.cancel)
+            report = await import_files(
+                files, settings, watcher=watcher, notices=loaded.notices, spool=spool, interrupts=interrupts
+            )
+        if settings.quiet and report.exit_code == 0:
+            return 0
+        with reader_may_leave():
+            if as_json:
+                log_report(log, report, dry_run=settings.dry_run)
+            else:
+                show_report(Screen(stderr=settings.quiet), report, dry_run=settings.dry_run)
     return report.exit_code
 
 

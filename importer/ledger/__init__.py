@@ -121,8 +121,13 @@ class Ledger(Protocol):
         sheet, empty for a text file.
         """
 
-    async def enrol(self, run: int, entries: Sequence[Entry], policy: Policy) -> list[Standing]:
-        """Note rows that were read, in their order, and return what is known of each."""
+    async def enrol(
+        self, run: int, entries: Sequence[Entry], policy: Policy, *, most: int | None = None
+    ) -> list[Standing]:
+        """Note rows that were read, in their order, and return what is known of each.
+
+        After `most` leads that are to be sent, the rest of the rows is neither noted nor returned.
+        """
 
     async def intend(self, run: int, lead: int, attempts: int) -> None:
         """Note that attempt number `attempts` is about to send a lead; on disk when this returns.
@@ -140,8 +145,12 @@ class Ledger(Protocol):
     async def flush(self) -> None:
         """Return when everything called before is on disk."""
 
-    async def end_run(self, run: int, summary: Mapping[str, object]) -> None:
-        """Note how a run ended, and forget the rows (not the leads) of older runs of the same files."""
+    async def end_run(self, run: int, summary: Mapping[str, object], *, complete: bool = True) -> None:
+        """Note how a run ended.
+
+        One that read its sheets to their ends (`complete`) takes the place of older runs of the same sheets:
+        their rows, not their leads, are forgotten.
+        """
 
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:
         """Return how many rows of the run stand at each outcome now."""
@@ -203,10 +212,13 @@ def outcome_of(state: LeadState, *, same_run: bool) -> OutcomeName:
     match state:
         case LeadState.CREATED:
             return OutcomeName.CREATED if same_run else OutcomeName.EXISTING
-        case LeadState.REJECTED:
-            return OutcomeName.REJECTED
         case LeadState.SENDING | LeadState.IN_DOUBT | LeadState.IN_DOUBT_FOR_GOOD:
             return OutcomeName.IN_DOUBT
+        case LeadState.REJECTED if same_run:
+            return OutcomeName.REJECTED
+        case LeadState.REJECTED:
+            # It was to be sent again, and was not: a row that is held for its refusal says so itself.
+            return OutcomeName.NOT_ATTEMPTED
         case LeadState.FAILED:
             return OutcomeName.FAILED if same_run else OutcomeName.NOT_ATTEMPTED
         case LeadState.PENDING:

@@ -52,7 +52,9 @@ def result_row(run: int, values: Sequence[Any]) -> ResultRow:
     ) = values
     outcome = outcome_in(fixed, state, lead_run == run)
     sent = lead_run == run and outcome is not OutcomeName.DUPLICATE
-    told = problem or (error if outcome not in (OutcomeName.DUPLICATE, OutcomeName.EXISTING) else None)
+    # What an earlier run met is told only of a row that is held for it.
+    held = outcome in (OutcomeName.REJECTED, OutcomeName.IN_DOUBT)
+    told = problem or (error if held or (sent and outcome is not OutcomeName.EXISTING) else None)
     return ResultRow(
         place=Place(source, sheet, row),
         customer_id=str(_first_known(invalid_customer_id, customer_id, "")),

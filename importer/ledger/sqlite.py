@@ -9,6 +9,7 @@ A lead's outcome and the next lead's intent often travel in one transaction (:mo
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -170,9 +171,13 @@ class SqliteLedger:
             )
         )
 
-    async def enrol(self, run: int, entries: Sequence[Entry], policy: Policy) -> list[Standing]:
+    async def enrol(
+        self, run: int, entries: Sequence[Entry], policy: Policy, *, most: int | None = None
+    ) -> list[Standing]:
         """See :meth:`importer.ledger.Ledger.enrol`."""
-        return await self._open_writer.ask(lambda connection: self._enrol(connection, run, entries, policy))
+        return await self._open_writer.ask(
+            lambda connection: self._enrol(connection, run, entries, policy, most)
+        )
 
     async def intend(self, run: int, lead: int, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.intend`."""
@@ -186,11 +191,11 @@ class SqliteLedger:
 
     async def flush(self) -> None:
         """See :meth:`importer.ledger.Ledger.flush`."""
-        await self._open_writer.ask(lambda connection: None)
+        await self._open_writer.mend()
 
-    async def end_run(self, run: int, summary: Mapping[str, object]) -> None:
+    async def end_run(self, run: int, summary: Mapping[str, object], *, complete: bool = True) -> None:
         """See :meth:`importer.ledger.Ledger.end_run`."""
-        await self._open_writer.ask(lambda connection: _end_run(connection, run, summary))
+        await self._open_writer.ask(lambda connection: _end_run(connection, run, summary, complete=complete))
 
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:
         """See :meth:`importer.ledger.Ledger.count_outcomes`."""
@@ -214,6 +219,20 @@ class SqliteLedger:
             ).fetchone()
         )
         return None if found is None else int(found)
+
+    def close_and_copy(self, path: Path) -> None:
+        """Copy everything to `path`; nobody changes it meanwhile, since the lock is held until the end.
+
+        Nothing else can be done with this object then. Raises :class:`UsageError` if that cannot be written.
+        """
+        writer = self._open_writer
+        self._writer = None
+        # Once closed, everything is in the one file.
+        writer.close()
+        try:
+            shutil.copyfile(self.path, path)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def _take_lock(self) -> None:
         holder = self.path.with_name(f"{self.path.name}.holder")
@@ -284,12 +303,19 @@ class SqliteLedger:
         )
 
     def _enrol(
-        self, connection: sqlite3.Connection, run: int, entries: Sequence[Entry], policy: Policy
+        self,
+        connection: sqlite3.Connection,
+        run: int,
+        entries: Sequence[Entry],
+        policy: Policy,
+        most: int | None,
     ) -> list[Standing]:
         (first_sheet,) = connection.execute("SELECT min(id) FROM sheet WHERE run = ?", (run,)).fetchone()
         standings: list[Standing] = []
         values: list[tuple[object, ...]] = []
         for entry in entries:
+            if most == 0:
+                break
             notes = list(entry.notes)
             if entry.key is None:
                 standing = Standing(OutcomeName.INVALID)
@@ -297,7 +323,9 @@ class SqliteLedger:
                 standing, earlier = _stand(connection, entry, entry.key, first_sheet, policy)
                 notes += earlier
             standings.append(standing)
-            own = standing.outcome in (OutcomeName.INVALID, OutcomeName.DUPLICATE)
+            if most is not None and standing.outcome is None:
+                most -= 1
+            own = standing.outcome in (OutcomeName.INVALID, OutcomeName.DUPLICATE, OutcomeName.REJECTED)
             values.append(
                 (
                     run,
@@ -343,12 +371,7 @@ def _stand(
         outcome = standing_outcome(LeadState(state), same_run=same_run, policy=policy)
         if same_run:
             return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
-        if outcome is None and state == LeadState.REJECTED:
-            state = LeadState.PENDING
-        connection.execute(
-            "UPDATE lead SET sheet = ?, row = ?, state = ? WHERE id = ?",
-            (entry.sheet, entry.row, state, lead),
-        )
+        connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
         return Standing(outcome, lead, doubtful=state == LeadState.IN_DOUBT), []
     raise InternalError("A lead has no end of copies; please report it.")
 
@@ -390,13 +413,17 @@ def _record(
     )
 
 
-def _end_run(connection: sqlite3.Connection, run: int, summary: Mapping[str, object]) -> None:
+def _end_run(
+    connection: sqlite3.Connection, run: int, summary: Mapping[str, object], *, complete: bool
+) -> None:
     connection.execute("UPDATE run SET summary = ? WHERE id = ?", (packed_json(summary), run))
-    connection.execute(
-        "DELETE FROM entry WHERE run < ? AND sheet IN (SELECT older.id FROM sheet AS older "
-        "JOIN sheet AS newer ON newer.path = older.path WHERE newer.run = ? AND older.run < ?)",
-        (run, run, run),
-    )
+    if complete:
+        connection.execute(
+            "DELETE FROM entry WHERE run < ? AND sheet IN (SELECT older.id FROM sheet AS older "
+            "JOIN sheet AS newer ON newer.path = older.path AND newer.name = older.name "
+            "WHERE newer.run = ? AND older.run < ?)",
+            (run, run, run),
+        )
 
 
 def _count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:

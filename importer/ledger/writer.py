@@ -31,6 +31,9 @@ class _Job:
     work: Work[Any]
     asynchronous: asyncio.Future[Any] | None = None
     blocking: Future[Any] | None = None
+    mends: bool = False
+    """Whether it is worth a second try on a database that has failed: disks are cleared."""
+
     result: Any = None
     error: Exception | None = None
 
@@ -40,9 +43,10 @@ class SqliteWriter:
 
     A piece of work that raises :class:`ImporterError` must not have written anything; only its own caller is
     told. Once the database itself fails, that and everything later raises :class:`LedgerError`
-    (:class:`LedgerBusyError` if another program has it, :class:`UsageError` if it is no database), and
-    nothing of the transaction is kept. `admit` looks at a database before anything of it is changed; what it
-    raises is raised by all work.
+    (:class:`LedgerBusyError` if another program has it, :class:`UsageError` if it is no database). What was
+    posted is kept, and written when :meth:`mend` or :meth:`close` finds that the database works again: an
+    outcome that is known must not be lost to a disk that was full for a moment. `admit` looks at a database
+    before anything of it is changed; what it raises is raised by all work.
     """
 
     def __init__(self, path: Path, *, admit: Work[object] = lambda connection: None) -> None:
@@ -50,6 +54,7 @@ class SqliteWriter:
         self._admit = admit
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken: ImporterError | None = None
+        self._kept: list[_Job] = []
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
 
@@ -67,6 +72,12 @@ class SqliteWriter:
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._jobs.put(_Job(work, asynchronous=future))
         return await future
+
+    async def mend(self) -> None:
+        """Return when everything asked for before is on disk; try again if the database has failed."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(lambda connection: None, asynchronous=future, mends=True))
+        await future
 
     def call(self, work: Work[_T]) -> _T:
         """Return what `work` returns, once it is on disk, and let nothing else happen meanwhile."""
@@ -88,14 +99,19 @@ class SqliteWriter:
                     job = self._jobs.get_nowait()
             more = job is not None
             try:
-                if self._broken is None:
+                again = connection is not None and (not more or any(job.mends for job in jobs))
+                if self._broken is None or again:
                     connection = connection or self._connect()
-                    self._write(connection, jobs)
+                    self._write(connection, [*self._kept, *jobs])
+                    self._broken = None
+                    self._kept.clear()
             except ImporterError as error:
                 self._broken = error
             # Any other mistake, too, must reach the callers: without this thread they would wait for ever.
             except Exception as error:
                 self._broken = self._reading(error)
+            if self._broken is not None:
+                self._kept += [job for job in jobs if job.blocking is None and job.asynchronous is None]
             for unfinished in jobs:
                 unfinished.error = unfinished.error or self._broken
             _deliver(jobs)
@@ -116,6 +132,9 @@ class SqliteWriter:
         return connection
 
     def _write(self, connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+        # Some faults roll the transaction back by themselves, others leave it open.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         connection.execute("BEGIN IMMEDIATE")
         for job in jobs:
             # What a job refuses it refuses before it writes, so the others of its group are not touched.
