@@ -2,15 +2,17 @@
 
 A column belongs to a field when its header is the field's name, title or one of its synonyms, without regard
 to case, accents, blanks and punctuation. Where two columns fit one field, or two templates fit the headers,
-nothing is guessed: the error says what to type.
+nothing is guessed: the error says what to type. A row that repeats the headers, or adds up those above, is
+no lead: ``repeated_header``, ``total_row``.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from importer.errors import MappingError
 from importer.formulas import undefuse
@@ -21,10 +23,17 @@ _SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
 _WHOLE_FLOAT = re.compile(r"(\d+)[.,]0+")
 _PHONE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
 _LETTER = re.compile(r"[^\W\d_]")
+_DIGIT = re.compile(r"\d")
 _BLANK = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _IDENTITY_NUMBER = re.compile(r"\d{9}|\d{12}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+
+# What a row of sums begins with, folded.
+_TOTALS = {"tongcong", "tong", "tongso", "cong", "total", "grandtotal", "subtotal", "sum"}
+
+# A sum in a column of leads counts them; what has as many digits is a phone number.
+_PHONE_DIGITS = 8
 
 # Excel keeps 15 significant digits (specification "Number precision"); beyond that a number has lost some.
 EXACT_DIGITS = 15
@@ -57,6 +66,11 @@ class SheetMapping:
             for column in self.inputs
             if (value := self._value(column, row, problems, notes)) or column.field.required
         }
+        # A word that heads or sums up a column has no digit at its end, and nearly every id has.
+        if (not customer_id[-1:].isdigit() or customer_id == self.customer_id.header) and (
+            line := _misplaced_line(row, self.customer_id, self.inputs)
+        ):
+            return InvalidRow(row.place, (line, *row.problems))
         if problems:
             # A malformed id may be a name or an address that slipped into the column; it goes no further.
             known = any(problem.column == self.customer_id.header for problem in problems)
@@ -145,13 +159,51 @@ def _columns_of(field: Field, headers: Sequence[str], columns: Mapping[str, str]
         named = columns[field.name]
         exact = [Column(field, index, header) for index, header in enumerate(headers) if header == named]
         return tuple(exact) or _headed(field, headers, {fold(named)})
-    return _headed(field, headers, {fold(name) for name in (field.name, field.title, *field.synonyms)})
+    return _headed(field, headers, _names_of(field))
 
 
-def _headed(field: Field, headers: Sequence[str], names: set[str]) -> tuple[Column, ...]:
+@lru_cache
+def _names_of(field: Field) -> frozenset[str]:
+    return frozenset(fold(name) for name in (field.name, field.title, *field.synonyms))
+
+
+def _headed(field: Field, headers: Sequence[str], names: Set[str]) -> tuple[Column, ...]:
     return tuple(
         Column(field, index, header) for index, header in enumerate(headers) if fold(header) in names
     )
+
+
+def _misplaced_line(row: Row, customer_id: Column, inputs: Sequence[Column]) -> RowProblem | None:
+    """Return why a whole row is no lead but belongs to the sheet around the leads, or None."""
+    shown = row.cells[customer_id.index] if customer_id.index < len(row.cells) else ""
+    if _DIGIT.search(shown) and shown != customer_id.header:
+        return None
+    filled = [
+        (column, row.cells[column.index])
+        for column in (customer_id, *inputs)
+        if column.index < len(row.cells) and row.cells[column.index]
+    ]
+    if len(filled) > 1 and all(_is_heading(cell, column) for column, cell in filled):
+        return RowProblem("repeated_header", "the row repeats the headers, so it is no lead; delete it")
+    first = next(filter(None, row.cells), "")
+    label = fold(first)
+    if label.rstrip("0123456789") in _TOTALS and all(
+        fold(cell) == label or (column is not customer_id and _is_count(cell)) for column, cell in filled
+    ):
+        return RowProblem(
+            "total_row",
+            "the row adds up what stands above, so it is no lead; delete it, or fill in the customer id",
+        )
+    return None
+
+
+def _is_heading(cell: str, column: Column) -> bool:
+    label = fold(cell)
+    return label in _names_of(column.field) or label == fold(column.header) != ""
+
+
+def _is_count(cell: str) -> bool:
+    return not _LETTER.search(cell) and sum(map(str.isdigit, cell)) < _PHONE_DIGITS
 
 
 def _refuse_unknown(
