@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -171,6 +171,38 @@ def _headed(field: Field, headers: Sequence[str], names: Set[str]) -> tuple[Colu
     return tuple(
         Column(field, index, header) for index, header in enumerate(headers) if fold(header) in names
     )
+
+
+def header_score(
+    templates: Iterable[Template], columns: Mapping[str, str] | None = None
+) -> Callable[[Sequence[str]], int]:
+    """Return a function that tells how well the cells of a row fit the headers of `templates`.
+
+    It counts the fields that have a header there, those of `columns` (``--map``) under just that one. A row
+    without a customer id counts less. All rows that have what a template needs are equal, and better than
+    any that has not, so that no table further down takes the place of the first.
+    """
+    columns = columns or {}
+    templates = list(templates)
+    fields = {field for template in templates for field in (customer_id_field(), *template.fields)}
+    known: dict[str, set[str]] = {}
+    for field in fields:
+        mapped = field.name in columns
+        for name in {fold(columns[field.name])} if mapped else _names_of(field):
+            known.setdefault(name, set()).add(field.name)
+    known.pop("", None)
+    needed = [
+        {"customer_id", *(field.name for field in template.fields if field.required)}
+        for template in templates
+    ]
+
+    def score(cells: Sequence[str]) -> int:
+        found = {name for cell in cells for name in known.get(fold(cell), ())}
+        if any(names <= found for names in needed):
+            return len(fields) + 1
+        return len(found) - ("customer_id" not in found)
+
+    return score
 
 
 def _misplaced_line(row: Row, customer_id: Column, inputs: Sequence[Column]) -> RowProblem | None:
