@@ -65,6 +65,8 @@ class CheckedInput:
     """Headers of columns that are not sent."""
 
     rows: int = 0
+    header_row: int = 1
+    """The number of the row that the headers stand in."""
 
 
 @dataclass(slots=True)
@@ -148,6 +150,7 @@ def _described(given: Input) -> CheckedInput:
         f"{mapping.template.name} ({mapping.template.title})",
         [MappedColumn(column.field.name, column.header, "") for column in columns],
         [header for index, header in enumerate(given.sheet.headers) if header and index not in used],
+        header_row=given.sheet.header_row,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Self
 from importer.errors import MappingError, SheetError, UsageError
 from importer.identity import lead_key
 from importer.ledger import Entry
-from importer.mapping import SheetMapping, choose_mapping
+from importer.mapping import SheetMapping, choose_mapping, header_score
 from importer.model import ErrorInfo, InvalidRow, Lead, Row, RowProblem
 from importer.results import COLUMNS
 from importer.settings import Settings
@@ -89,6 +89,7 @@ def open_inputs(
     twice, cannot be read, or has no sheet with the columns of a template. A file of results is left out.
     """
     templates = selection.templates()
+    score = header_score(templates, selection.columns)
     inputs: list[Input] = []
     notices: list[str] = []
     seen: set[str] = set()
@@ -102,6 +103,7 @@ def open_inputs(
             path=spool if source == STANDARD_INPUT else None,
             encoding=selection.encoding,
             sheets=selection.sheets,
+            score=score,
         )
         if sheets[0].headers == COLUMNS:
             # `run *.csv` finds what an earlier run has written.

@@ -2,15 +2,17 @@
 
 A column belongs to a field when its header is the field's name, title or one of its synonyms, without regard
 to case, accents, blanks and punctuation. Where two columns fit one field, or two templates fit the headers,
-nothing is guessed: the error says what to type.
+nothing is guessed: the error says what to type. A row that repeats the headers, or adds up those above, is
+no lead: ``repeated_header``, ``total_row``.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 
 from importer.errors import MappingError
 from importer.formulas import undefuse
@@ -24,10 +26,17 @@ _ZEROS = re.compile(r"\d+[.,]0+")
 _GROUPED = re.compile(r"\d+[.,]\d+")
 _PHONE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
 _LETTER = re.compile(r"[^\W\d_]")
+_DIGIT = re.compile(r"\d")
 _BLANK = re.compile(r"\s")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _IDENTITY_NUMBER = re.compile(r"\d{9}|\d{12}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+
+# What a row of sums begins with, folded.
+_TOTALS = {"tongcong", "tong", "tongso", "cong", "total", "grandtotal", "subtotal", "sum"}
+
+# A sum in a column of leads counts them; what has as many digits is a phone number.
+_PHONE_DIGITS = 8
 
 # Excel keeps 15 significant digits (specification "Number precision"); beyond that a number has lost some.
 EXACT_DIGITS = 15
@@ -60,6 +69,11 @@ class SheetMapping:
             for column in self.inputs
             if (value := self._value(column, row, problems, notes)) or column.field.required
         }
+        # A word that heads or sums up a column has no digit at its end, and nearly every id has.
+        if (not customer_id[-1:].isdigit() or customer_id == self.customer_id.header) and (
+            line := _misplaced_line(row, self.customer_id, self.inputs)
+        ):
+            return InvalidRow(row.place, (line, *row.problems))
         if problems:
             # A malformed id may be a name or an address that slipped into the column; it goes no further.
             known = any(problem.column == self.customer_id.header for problem in problems)
@@ -148,13 +162,83 @@ def _columns_of(field: Field, headers: Sequence[str], columns: Mapping[str, str]
         named = columns[field.name]
         exact = [Column(field, index, header) for index, header in enumerate(headers) if header == named]
         return tuple(exact) or _headed(field, headers, {fold(named)})
-    return _headed(field, headers, {fold(name) for name in (field.name, field.title, *field.synonyms)})
+    return _headed(field, headers, _names_of(field))
 
 
-def _headed(field: Field, headers: Sequence[str], names: set[str]) -> tuple[Column, ...]:
+@lru_cache
+def _names_of(field: Field) -> frozenset[str]:
+    return frozenset(fold(name) for name in (field.name, field.title, *field.synonyms))
+
+
+def _headed(field: Field, headers: Sequence[str], names: Set[str]) -> tuple[Column, ...]:
     return tuple(
         Column(field, index, header) for index, header in enumerate(headers) if fold(header) in names
     )
+
+
+def header_score(
+    templates: Iterable[Template], columns: Mapping[str, str] | None = None
+) -> Callable[[Sequence[str]], int]:
+    """Return a function that tells how well the cells of a row fit the headers of `templates`.
+
+    It counts the fields that have a header there, those of `columns` (``--map``) under just that one. A row
+    without a customer id counts less. All rows that have what a template needs are equal, and better than
+    any that has not, so that no table further down takes the place of the first.
+    """
+    columns = columns or {}
+    templates = list(templates)
+    fields = {field for template in templates for field in (customer_id_field(), *template.fields)}
+    known: dict[str, set[str]] = {}
+    for field in fields:
+        mapped = field.name in columns
+        for name in {fold(columns[field.name])} if mapped else _names_of(field):
+            known.setdefault(name, set()).add(field.name)
+    known.pop("", None)
+    needed = [
+        {"customer_id", *(field.name for field in template.fields if field.required)}
+        for template in templates
+    ]
+
+    def score(cells: Sequence[str]) -> int:
+        found = {name for cell in cells for name in known.get(fold(cell), ())}
+        if any(names <= found for names in needed):
+            return len(fields) + 1
+        return len(found) - ("customer_id" not in found)
+
+    return score
+
+
+def _misplaced_line(row: Row, customer_id: Column, inputs: Sequence[Column]) -> RowProblem | None:
+    """Return why a whole row is no lead but belongs to the sheet around the leads, or None."""
+    shown = row.cells[customer_id.index] if customer_id.index < len(row.cells) else ""
+    if _DIGIT.search(shown) and shown != customer_id.header:
+        return None
+    filled = [
+        (column, row.cells[column.index])
+        for column in (customer_id, *inputs)
+        if column.index < len(row.cells) and row.cells[column.index]
+    ]
+    if len(filled) > 1 and all(_is_heading(cell, column) for column, cell in filled):
+        return RowProblem("repeated_header", "the row repeats the headers, so it is no lead; delete it")
+    first = next(filter(None, row.cells), "")
+    label = fold(first)
+    if label.rstrip("0123456789") in _TOTALS and all(
+        fold(cell) == label or (column is not customer_id and _is_count(cell)) for column, cell in filled
+    ):
+        return RowProblem(
+            "total_row",
+            "the row adds up what stands above, so it is no lead; delete it, or fill in the customer id",
+        )
+    return None
+
+
+def _is_heading(cell: str, column: Column) -> bool:
+    label = fold(cell)
+    return label in _names_of(column.field) or label == fold(column.header) != ""
+
+
+def _is_count(cell: str) -> bool:
+    return not _LETTER.search(cell) and sum(map(str.isdigit, cell)) < _PHONE_DIGITS
 
 
 def _refuse_unknown(

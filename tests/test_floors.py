@@ -31,6 +31,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets.archive",
             "sheets.cells",
             "sheets.files",
+            "sheets.headers",
             "sheets.records",
             "sheets.sheet",
             "sheets.stream",

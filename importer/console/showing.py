@@ -96,7 +96,8 @@ def show_check(console: Console, report: CheckReport, base_url: str) -> None:
         console.print(text(f"Note: {notice}", "yellow"))
     for checked in report.inputs:
         where = _sheet(checked.source, checked.sheet)
-        console.print(text(f"{where}: {rows(checked.rows)}, template {checked.template}", "bold"))
+        headers = f", headers in row {checked.header_row}" if checked.header_row > 1 else ""
+        console.print(text(f"{where}: {rows(checked.rows)}{headers}, template {checked.template}", "bold"))
         table = Table(box=None, header_style="bold", padding=(0, 0, 0, 2))
         for heading in ("Field", "Column", "Sample"):
             table.add_column(heading, overflow="fold")

@@ -13,12 +13,25 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
+
+from importer.sheets.headers import (
+    ROWS_LOOKED_AT,
+    Candidate,
+    HeaderScore,
+    choose_header,
+    nothing_known,
+    tidy_headers,
+)
 
 DELIMITERS = (",", ";", "\t", "|")
 
 # A record is looked for in so many characters before an open mark counts as never closed; one cell of Excel
 # holds 32,767 (specification "Total number of characters that a cell can contain").
 LOOKAHEAD = 1 << 20
+
+# How many records from the headers on tell whether a delimiter cuts them into as many cells.
+_ROWS_COMPARED = 20
 
 _QUOTED = re.compile('"[^"]*"')
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -154,34 +167,35 @@ def _cell(delimiter: str) -> re.Pattern[str]:
     return re.compile(rf'(?:^|(?<={mark}))("(?:[^"]++|"")*+"|[^"{mark}]*+)(?:{mark}|\Z)')
 
 
-def find_delimiter(text: str, suffix: str) -> str:
+def find_delimiter(text: str, suffix: str, score: HeaderScore = nothing_known) -> str:
     """Return the delimiter of the records in `text`, the beginning of a file with this `suffix`.
 
-    It is the sign that stands in the first record outside of quotation marks, and if several do, the one that
-    cuts most of the next records into as many cells, then the one that cuts into the most cells. A file
-    without any has one column; what is cut at its commas would be so by a spreadsheet, too.
+    It is the sign that cuts out the headers that fit best by `score`. If none do, it is one that stands in
+    the first record outside of quotation marks: a tab in a file named so, else the one that cuts most of the
+    next records into as many cells, then the one that cuts into the most cells. A file without any has one
+    column; what is cut at its commas would be so by a spreadsheet, too.
     """
-    order = ("\t", *DELIMITERS) if suffix == ".tsv" else DELIMITERS
-    best, best_score = ",", (0.0, 1)
-    for delimiter in order:
-        widths = _first_widths(text, delimiter)
+    best, best_score = ",", (0, False, 0.0, 1)
+    for delimiter in DELIMITERS:
+        rows = _first_rows(text, delimiter)
+        choice = choose_header((Candidate(at, tidy_headers(cells)) for at, cells in enumerate(rows)), score)
+        fit, start = (choice.score, choice.found.row) if choice and choice.score else (0, 0)
+        widths = [len(cells) for cells in rows[start : start + _ROWS_COMPARED]]
         if not widths or widths[0] == 1:
             continue
-        if suffix == ".tsv" and delimiter == "\t":
-            return delimiter
-        score = (widths.count(widths[0]) / len(widths), widths[0])
-        if score > best_score:
-            best, best_score = delimiter, score
+        named = suffix == ".tsv" and delimiter == "\t"
+        found = (fit, named, widths.count(widths[0]) / len(widths), widths[0])
+        if found > best_score:
+            best, best_score = delimiter, found
     return best
 
 
-def _first_widths(text: str, delimiter: str) -> list[int]:
+def _first_rows(text: str, delimiter: str) -> list[list[str]]:
     grammar = Grammar(delimiter)
-    widths: list[int] = []
-    for batch in grammar.batches([text]):
-        for position, record in enumerate(batch.records):
-            if record.strip() and position not in batch.stray:
-                widths.append(len(grammar.cells(record)))
-            if len(widths) == 20:
-                return widths
-    return widths
+    sound = (
+        grammar.cells(record)
+        for batch in grammar.batches([text])
+        for position, record in enumerate(batch.records)
+        if record.strip() and position not in batch.stray
+    )
+    return list(islice(sound, ROWS_LOOKED_AT + _ROWS_COMPARED))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from importer.model import Row
-from importer.sheets.cells import tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,3 @@ class Sheet:
             del pending[:full]
         if pending:
             yield pending
-
-
-def is_header(cells: Iterable[str]) -> bool:
-    """Tell whether a row holds the headers: the first one that is not blank does."""
-    return any(cells)
-
-
-def tidy_headers(cells: Sequence[str]) -> tuple[str, ...]:
-    """Return the headers in `cells`: each trimmed, NFC and on one line, without the empty ones at the end."""
-    headers = [" ".join(tidy(cell).split()) for cell in cells]
-    while headers and not headers[-1]:
-        headers.pop()
-    return tuple(headers)

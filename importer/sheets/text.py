@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count, repeat
+from itertools import chain, count, islice, repeat
 
 from importer.errors import InternalError, SheetError
 from importer.model import Place, Row, RowProblem
 from importer.sheets import cells, files
+from importer.sheets.headers import CLEAR_SCORE, Candidate, Choice, HeaderScore, choose_header, tidy_headers
 from importer.sheets.records import Batch, Grammar, find_delimiter
-from importer.sheets.sheet import Sheet, is_header, tidy_headers
+from importer.sheets.sheet import Sheet
 from importer.sheets.stream import TextStream, open_stream
 
 # A sheet of Excel has no more columns (specification "Worksheet size").
@@ -25,7 +26,9 @@ COLUMN_LIMIT = 16_384
 _SEPARATOR = re.compile(r'"?sep=([,;|:^~\t])"?(?:\r\n|\n|\r|\Z)', re.IGNORECASE)
 
 
-def open_text(original: files.Original, encoding: str | None, sheets: Sequence[str]) -> Sheet:
+def open_text(
+    original: files.Original, encoding: str | None, sheets: Sequence[str], score: HeaderScore
+) -> Sheet:
     """Return the one sheet of a text file; `sheets` is what the person asked for.
 
     Raises :class:`SheetError` if any byte of it cannot be decoded, or it has no header row.
@@ -37,9 +40,11 @@ def open_text(original: files.Original, encoding: str | None, sheets: Sequence[s
     beginning = next(stream.blocks(), "")
     separator = _SEPARATOR.match(beginning)
     skipped = separator.end() if separator else 0
-    delimiter = separator[1] if separator else find_delimiter(beginning, files.suffix_of(source))
+    delimiter = separator[1] if separator else find_delimiter(beginning, files.suffix_of(source), score)
     text = _Text(stream, skipped, Grammar(delimiter))
-    headers, header_row = text.find_headers()
+    choice = text.choose_header(score)
+    headers, header_row = choice.found.headers, choice.found.row
+    notices += choice.notices(source)
     read = _Table(text, headers, header_row).rows
     return Sheet(source, "", headers, header_row, max(lines - header_row, 0), tuple(notices), read)
 
@@ -57,28 +62,49 @@ class _Text:
         first = next(blocks, "")[self.skipped :]
         return Grammar(self.grammar.delimiter, width, header_row).batches(chain((first,), blocks))
 
-    def find_headers(self) -> tuple[tuple[str, ...], int]:
-        """Return the headers and the number of their row."""
+    def choose_header(self, score: HeaderScore) -> Choice:
+        """Return which row holds the headers."""
         source = self.stream.original.source
+        choice = choose_header(self._candidates(), score)
+        if choice is None:
+            raise SheetError(f"{source} has no text in it. Check that the right file was saved.")
+        found = choice.found
+        if found.stray:
+            raise SheetError(
+                f"{source}, row {found.row}: a quotation mark stands where none may, so the headers cannot "
+                "be told apart. Remove it."
+            )
+        if len(found.headers) > COLUMN_LIMIT:
+            raise SheetError(
+                f"{source}, row {found.row}: there are {len(found.headers):,} headers, and a sheet has at "
+                f"most {COLUMN_LIMIT:,} columns. Check what was exported."
+            )
+        self._refuse_swallowed(found.row, score)
+        return choice
+
+    def _refuse_swallowed(self, header_row: int, score: HeaderScore) -> None:
+        # Nothing is known yet of the width of the rows up there, so two stray marks may have merged some.
+        records = chain.from_iterable(batch.records for batch in self.batches())
+        for row, record in enumerate(islice(records, header_row - 1), 1):
+            lines = record.splitlines()
+            if len(lines) > 1 and self._best(lines, score) > max(
+                self._best([record], score), CLEAR_SCORE - 1
+            ):
+                raise SheetError(
+                    f"{self.stream.original.source}, row {row}: a quotation mark opens here and closes only "
+                    "below a row of headers. Remove it."
+                )
+
+    def _best(self, lines: Iterable[str], score: HeaderScore) -> int:
+        return max(score(tidy_headers(self.grammar.cells(line))) for line in lines)
+
+    def _candidates(self) -> Iterator[Candidate]:
         row = 0
         for batch in self.batches():
             for position, record in enumerate(batch.records):
                 row += 1
                 headers = tidy_headers(self.grammar.cells(record))
-                if not is_header(headers):
-                    continue
-                if position in batch.stray:
-                    raise SheetError(
-                        f"{source}, row {row}: a quotation mark stands where none may, so the headers cannot "
-                        "be told apart. Remove it."
-                    )
-                if len(headers) > COLUMN_LIMIT:
-                    raise SheetError(
-                        f"{source}, row {row}: there are {len(headers):,} headers, and a sheet has at most "
-                        f"{COLUMN_LIMIT:,} columns. Check what was exported."
-                    )
-                return headers, row
-        raise SheetError(f"{source} has no text in it. Check that the right file was saved.")
+                yield Candidate(row, headers, stray=position in batch.stray)
 
 
 @dataclass(frozen=True, slots=True)

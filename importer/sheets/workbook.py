@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from importer.errors import SheetError
 from importer.model import Place, Row, RowProblem
 from importer.sheets import archive, cells, files
-from importer.sheets.sheet import Sheet, is_header, tidy_headers
+from importer.sheets.headers import Choice, HeaderScore, choose_header, with_lines_joined
+from importer.sheets.sheet import Sheet
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -28,7 +29,7 @@ _CONTAINER = 1 << 26
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
-def open_workbook(original: files.Original, names: Sequence[str]) -> list[Sheet]:
+def open_workbook(original: files.Original, names: Sequence[str], score: HeaderScore) -> list[Sheet]:
     """Return the sheets of a workbook that have text: those with these `names`, else the visible ones.
 
     Raises :class:`SheetError` if it is damaged, encrypted or no workbook, lacks a name, or is all empty.
@@ -42,17 +43,18 @@ def open_workbook(original: files.Original, names: Sequence[str]) -> list[Sheet]
             if name in wanted:
                 table = _Table(original, name, errors.errors_of(index))
                 sheet = book.get_sheet_by_name(name)
-                headers, row = table.find_headers(sheet)
-                if headers:
+                if choice := table.choose_header(sheet, score):
+                    headers, row = choice.found.headers, choice.found.row
                     read = partial(table.rows, headers, row)
                     height = max(sheet.total_height - row, 0)
-                    found.append(Sheet(original.source, name, headers, row, height, (), read))
+                    told = choice.notices(f"{original.source}, sheet {name}")
+                    found.append(Sheet(original.source, name, headers, row, height, told, read))
     empty = sorted(wanted - {sheet.name for sheet in found}) if names else []
     notices = _notices(original.source, empty, [] if names else hidden)
     if not found:
         raise SheetError(" ".join((f"{original.source} has no text in the sheets to read.", *notices)))
     first, *others = found
-    return [replace(first, notices=notices), *others]
+    return [replace(first, notices=(*notices, *first.notices)), *others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,11 @@ class _Table:
     name: str
     errors: archive.Errors
 
-    def find_headers(self, sheet: CalamineSheet) -> tuple[tuple[str, ...], int]:
-        """Return the headers and the number of their row; none if the sheet is empty."""
-        for number, values in enumerate(sheet.iter_rows(), 1):
-            headers = tidy_headers([cells.value_text(value) for value in values])
-            if is_header(headers):
-                return headers, number
-        return (), 0
+    def choose_header(self, sheet: CalamineSheet, score: HeaderScore) -> Choice | None:
+        """Return which row holds the headers; None if the sheet is empty."""
+        _, left = sheet.start or (0, 0)
+        rows = ([cells.value_text(value) for value in values] for values in sheet.iter_rows())
+        return choose_header(with_lines_joined(rows, sheet.merged_cell_ranges or (), left, score), score)
 
     def rows(self, headers: tuple[str, ...], header_row: int) -> Iterator[list[Row]]:
         """Yield the rows below the headers that are not blank."""
