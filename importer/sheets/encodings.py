@@ -132,7 +132,7 @@ def is_syllable(word: str) -> bool:
 _SAMPLE = 5_000
 _LONGEST = 64
 
-# Chosen so that of 2,000 samples of each of the tests' languages and encodings none is taken for another.
+# So chosen, none of 2,000 samples of leads in each of 29 other languages and encodings was taken for Vietnamese.
 _SHARE = 0.85
 _MARGIN = 0.4
 _FEWEST = 3

@@ -51,8 +51,8 @@ class TextStream:
     original: files.Original
     packed: bool
     encoding: str
-    advice: str = "save the file as CSV UTF-8, or say which encoding it has: --encoding NAME"
-    """What to do if it is in another encoding."""
+    found: bool = False
+    """Whether the encoding was found by the words of the text, and not given."""
 
     def blocks(self) -> Iterator[str]:
         """Yield the text without its byte order mark.
@@ -69,8 +69,10 @@ class TextStream:
             except UnicodeDecodeError as error:
                 decoder.setstate(state)
                 sound = error.start - len(state[0])
+                found = ", as the rest of it seems to be" if self.found else ""
                 raise DecodingError(
-                    f"byte {offset + sound} is no text in {self.encoding}; {self.advice}",
+                    f"byte {offset + sound} is no text in {self.encoding}{found}; save the file as CSV "
+                    "UTF-8, or say which encoding it has: --encoding NAME",
                     decoder.decode(data[: max(sound, 0)]),
                 ) from error
             except UnicodeError as error:
@@ -168,14 +170,11 @@ def _in_another_encoding(stream: TextStream, fault: DecodingError) -> tuple[Text
     evidence = stream.evidence()
     if not evidence.chosen:
         raise stream.located(FaultError(f"{fault}{_hint(evidence)}")) from fault
-    found = replace(
-        stream,
-        encoding=evidence.chosen,
-        advice=f"which most of it seems to be in; {stream.advice}",
-    )
+    found = replace(stream, encoding=evidence.chosen, found=True)
     notice = (
-        f"{stream.original.source} is read as {evidence.chosen}: in it, {evidence.syllables:,} of "
-        f"{evidence.words:,} words that are not plain are Vietnamese; --encoding NAME says otherwise"
+        f"{stream.original.source} is not in UTF-8 and is read as {evidence.chosen}, in which "
+        f"{evidence.syllables:,} of its {evidence.words:,} words with marks are Vietnamese; "
+        "--encoding NAME says otherwise"
     )
     try:
         return found, found.check(), [notice]
