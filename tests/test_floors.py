@@ -17,6 +17,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "formulas": ("formulas",),
         "interrupts": ("interrupts",),
+        "mojibake": ("mojibake",),
         "identity": ("identity",),
         "templates": ("templates",),
         "signing": ("signing",),
@@ -30,6 +31,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets",
             "sheets.archive",
             "sheets.cells",
+            "sheets.encodings",
             "sheets.files",
             "sheets.headers",
             "sheets.records",

@@ -48,10 +48,11 @@ def open_sheets(
     """Open a file of leads and return its sheets: one of a text file, the visible ones of a workbook.
 
     `source` is the file as the person named it, ``-`` for standard input; `path` is where its bytes are, if
-    elsewhere. `encoding` is that of a text file; without it a byte order mark decides, else the text must be
-    UTF-8. `sheets` names the sheets of a workbook to read, hidden ones too; without it all visible ones that
-    are not empty are returned. `score` tells how well the cells of a row fit the headers of leads: among the
-    first rows the one that fits best holds the headers, and if none does, the first one with text. Raises
+    elsewhere. `encoding` is that of a text file; without it a byte order mark decides, else the text is UTF-8
+    or, on strong evidence and with a notice, in a legacy encoding of Vietnamese. `sheets` names the sheets of
+    a workbook to read, hidden ones too; without it all visible ones that are not empty are returned. `score`
+    tells how well the cells of a row fit the headers of leads: among the first rows the one that fits best
+    holds the headers, and if none does, the first one with text. Raises
     :class:`importer.errors.SheetError` for a file that cannot be read.
     """
     # Imported here, since either of them pulls in modules that the other kind of file does not need.

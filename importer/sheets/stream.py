@@ -1,6 +1,7 @@
 """Bytes to text, block by block: unpacking and decoding, strict, with a person's words for what is wrong.
 
-Nothing is guessed: a byte order mark decides the encoding, else the person does, else the text must be UTF-8.
+A byte order mark decides the encoding, else the person does, else the text is UTF-8. Only if it is not is its
+encoding looked for, and then taken only on strong evidence, and told (:mod:`importer.sheets.encodings`).
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import codecs
 import gzip
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import BinaryIO, cast
 
 from importer.errors import SheetError
-from importer.sheets import files
+from importer.sheets import encodings, files
 from importer.sheets.records import Grammar, find_delimiter
 
 # Bytes that are decoded at once: enough rows for pandas to be worth its call, little memory.
@@ -39,6 +40,10 @@ class FaultError(SheetError):
         """The text before it that was not handed out yet."""
 
 
+class DecodingError(FaultError):
+    """A byte is no text in the encoding."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextStream:
     """The text of a file, which can be read any number of times."""
@@ -46,13 +51,15 @@ class TextStream:
     original: files.Original
     packed: bool
     encoding: str
+    found: bool = False
+    """Whether the encoding was found by the words of the text, and not given."""
 
     def blocks(self) -> Iterator[str]:
         """Yield the text without its byte order mark.
 
         Raises :class:`SheetError` for bytes that cannot be unpacked or decoded.
         """
-        decoder = codecs.getincrementaldecoder(self.encoding)()
+        decoder = encodings.find_codec(self.encoding)[1]()
         offset = 0
         begun = False
         for data in chain(_unpacked(self.original, packed=self.packed), (b"",)):
@@ -62,9 +69,10 @@ class TextStream:
             except UnicodeDecodeError as error:
                 decoder.setstate(state)
                 sound = error.start - len(state[0])
-                raise FaultError(
-                    f"byte {offset + sound} is no text in {self.encoding}; save the file as CSV UTF-8, or "
-                    "say which encoding it has: --encoding NAME, for example --encoding windows-1258",
+                found = ", as the rest of it seems to be" if self.found else ""
+                raise DecodingError(
+                    f"byte {offset + sound} is no text in {self.encoding}{found}; save the file as CSV "
+                    "UTF-8, or say which encoding it has: --encoding NAME",
                     decoder.decode(data[: max(sound, 0)]),
                 ) from error
             except UnicodeError as error:
@@ -75,23 +83,25 @@ class TextStream:
                 begun = True
 
     def check(self) -> int:
-        """Read everything once, and return how many lines there are.
-
-        Raises :class:`SheetError` that says in which row the first fault is.
-        """
+        """Read everything once, and return how many lines there are. Raises :class:`FaultError`."""
         line_feeds = carriage_returns = 0
         last = "\n"
-        try:
-            for block in self._checked():
-                line_feeds += block.count("\n")
-                carriage_returns += block.count("\r")
-                last = block[-1:] or last
-            return max(line_feeds, carriage_returns) + (last not in "\r\n")
-        except FaultError as fault:
-            delimiter = find_delimiter(next(self._until_fault()), "")
-            batches = Grammar(delimiter).batches(self._until_fault())
-            row = sum(len(batch.records) for batch in batches)
-            raise SheetError(f"{self.original.source}, row {row}: {fault}.") from fault
+        for block in self._checked():
+            line_feeds += block.count("\n")
+            carriage_returns += block.count("\r")
+            last = block[-1:] or last
+        return max(line_feeds, carriage_returns) + (last not in "\r\n")
+
+    def located(self, fault: FaultError) -> SheetError:
+        """Return the error that says in which row the `fault` is that :meth:`check` raised."""
+        delimiter = find_delimiter(next(self._until_fault()), "")
+        batches = Grammar(delimiter).batches(self._until_fault())
+        row = sum(len(batch.records) for batch in batches)
+        return SheetError(f"{self.original.source}, row {row}: {fault}.")
+
+    def evidence(self) -> encodings.Evidence:
+        """Read as much as it takes to say which encoding the text is in."""
+        return encodings.weigh(_unpacked(self.original, packed=self.packed))
 
     def _checked(self) -> Iterator[str]:
         line = 0
@@ -147,18 +157,48 @@ def open_stream(original: files.Original, encoding: str | None) -> tuple[TextStr
             f"so --encoding {encoding} was not used"
         )
     stream = TextStream(original, packed, marked or asked)
-    return stream, stream.check(), notices
+    try:
+        return stream, stream.check(), notices
+    except DecodingError as fault:
+        if encoding is not None or marked:
+            raise stream.located(fault) from fault
+        return _in_another_encoding(stream, fault)
+    except FaultError as fault:
+        raise stream.located(fault) from fault
+
+
+def _in_another_encoding(stream: TextStream, fault: DecodingError) -> tuple[TextStream, int, list[str]]:
+    """Return what :func:`open_stream` does, for a text that is not in UTF-8, as the `fault` says."""
+    evidence = stream.evidence()
+    if not evidence.chosen:
+        raise stream.located(FaultError(f"{fault}{_hint(evidence)}")) from fault
+    found = replace(stream, encoding=evidence.chosen, found=True)
+    notice = (
+        f"{stream.original.source} is not in UTF-8 and is read as {evidence.chosen}, in which "
+        f"{evidence.syllables:,} of its {evidence.words:,} words with marks are Vietnamese; "
+        "--encoding NAME says otherwise"
+    )
+    try:
+        return found, found.check(), [notice]
+    except FaultError as other:
+        raise found.located(other) from other
+
+
+def _hint(evidence: encodings.Evidence) -> str:
+    if evidence.sound:
+        return ", if it has but one: some of its words are UTF-8, so it may be damaged or mixed here"
+    if evidence.likely:
+        return f", most likely {' or '.join(f'--encoding {name}' for name in evidence.likely)}"
+    return ", for example --encoding windows-1258"
 
 
 def _codec(encoding: str) -> str:
     try:
-        "".encode(encoding)
-        codecs.getincrementaldecoder(encoding)
-        return codecs.lookup(encoding).name
+        return encodings.find_codec(encoding)[0]
     except (LookupError, ValueError) as error:
         raise SheetError(
             f"--encoding {encoding}: there is no such encoding. "
-            "Name one such as utf-8, utf-16 or windows-1258."
+            "Name one such as utf-8, utf-16, windows-1258, tcvn3 or vni."
         ) from error
 
 
