@@ -10,7 +10,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, TextIO
@@ -30,7 +30,7 @@ from importer.report import ImportReport
 from importer.runner import RowEnded
 
 if TYPE_CHECKING:
-    from importer.checking import CheckReport, ProblemKind
+    from importer.checking import CheckReport, RemarkKind
 
 STYLES = {
     OutcomeName.CREATED: "green",
@@ -309,7 +309,10 @@ def show_check(console: Console, report: CheckReport, base_url: str) -> None:
         console.print(_text("The first request:", "bold"))
         console.print(_text(f"  {request.method} {base_url}{request.path}"), soft_wrap=True)
         console.print(_text(f"  {request.content.decode()}"), soft_wrap=True)
-    _show_problems(console, report)
+    several = len(report.inputs) > 1
+    _show_kinds(console, "Problem", "What to do, and where", "yellow", report.problems, named=several)
+    _show_kinds(console, "Warning", "What to look at, and where", "cyan", report.warnings, named=several)
+    _show_kinds(console, "Repair", "What was done, and where", "green", report.repairs, named=several)
     console.print()
     console.print(
         _text(
@@ -320,27 +323,29 @@ def show_check(console: Console, report: CheckReport, base_url: str) -> None:
     )
 
 
-def _show_problems(console: Console, report: CheckReport) -> None:
-    if report.problems:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("Problem", no_wrap=True)
-        table.add_column("Rows", justify="right")
-        table.add_column("Where and what to do", overflow="fold")
-        for kind in report.problems:
-            column = f"{kind.column}: " if kind.column else ""
-            table.add_row(
-                _text(kind.code, "yellow"),
-                f"{kind.rows:,}",
-                _text(f"{column}{kind.message} ({_places(kind, named=len(report.inputs) > 1)})"),
-            )
-        console.print()
-        console.print(table)
-    for note, count in report.notes.items():
-        console.print(_text(f"Note: {note} ({rows(count)})", "bright_black"))
+def _show_kinds(
+    console: Console, title: str, heading: str, style: str, kinds: Sequence[RemarkKind], *, named: bool
+) -> None:
+    """Print a table of `kinds`, with the sheets of their rows if these are to be `named`."""
+    if not kinds:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(title, no_wrap=True)
+    table.add_column("Rows", justify="right")
+    table.add_column(heading, overflow="fold")
+    for kind in kinds:
+        column = f"{kind.column}: " if kind.column else ""
+        table.add_row(
+            _text(kind.code, style),
+            f"{kind.rows:,}",
+            Text("\n").join([_text(f"{column}{kind.message}"), _text(_places(kind, named=named))]),
+        )
+    console.print()
+    console.print(table)
 
 
-def _places(kind: ProblemKind, *, named: bool) -> str:
-    """Return all rows of `kind`, with their sheets if these are to be `named`."""
+def _places(kind: RemarkKind, *, named: bool) -> str:
+    """Return the rows of `kind`, with their sheets if these are to be `named`."""
     parts: list[str] = []
     for (source, sheet), spans in groupby(kind.spans, key=lambda span: (span.source, span.sheet)):
         numbers = [
@@ -349,7 +354,8 @@ def _places(kind: ProblemKind, *, named: bool) -> str:
         where = f"{_sheet(source, sheet)}: " if named else ""
         one = len(numbers) == 1 and numbers[0].isdecimal()
         parts.append(f"{where}{'row' if one else 'rows'} {', '.join(numbers)}")
-    return "; ".join(parts)
+    more = f" and {kind.rows_left_out:,} more" if kind.rows_left_out else ""
+    return "; ".join(parts) + more
 
 
 def _sheet(source: str, sheet: str) -> str:
