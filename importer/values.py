@@ -116,9 +116,7 @@ def _problem(code: str, column: str) -> RowProblem:
 
 
 def fault_of(kind: Kind, value: str) -> str:
-    """Return the code of what keeps `value` from being sent as it stands, or nothing."""
-    if _SURROGATE.search(value):
-        return "broken_text"
+    """Return the code of what keeps `value`, whole text, from being sent as it stands, or nothing."""
     match kind:
         case "text":
             return ""
