@@ -1,16 +1,25 @@
-"""Everything that a run does before it sends, and what it would send: for the command `check`."""
+"""Everything that a run does before it sends, and what it would send: for the command `check`.
+
+It also tells of phones that stand under several customers. A run does not: it sends while it reads, and such
+a lead is a lead all the same.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from importer.intake import Identity, Input, Selection, open_inputs
-from importer.model import InvalidRow, Lead, Place, Request, RowProblem
+from importer.mapping import SheetMapping
+from importer.model import InvalidRow, Lead, Place, Remark, Request, RowProblem
 from importer.operations import create_application
 
 _DUPLICATE = RowProblem("duplicate", "the same lead stands above, so this one is not sent")
+
+EXAMPLES = 10
+"""Spans that are kept of a kind of repair or warning, of which a file may have one in every row."""
 
 
 @dataclass(slots=True)
@@ -24,15 +33,23 @@ class Span:
 
 
 @dataclass(slots=True)
-class ProblemKind:
-    """One kind of reason not to send rows, in one column, and where it stands."""
+class RemarkKind:
+    """One kind of thing to say of rows, in one column, and where it stands."""
 
     code: str
     column: str
     message: str
+    limit: int | None = None
+    """How many spans are kept; without it, all."""
+
     rows: int = 0
     spans: list[Span] = field(default_factory=list)
-    """All of its rows, in the order of the input."""
+    """Its rows, in the order of the input."""
+
+    @property
+    def rows_left_out(self) -> int:
+        """How many rows are in none of the spans."""
+        return self.rows - sum(span.last - span.first + 1 for span in self.spans)
 
     def add(self, place: Place) -> None:
         """Count one more row."""
@@ -40,7 +57,7 @@ class ProblemKind:
         last = self.spans[-1] if self.spans else None
         if last and (last.source, last.sheet, last.last + 1) == (place.source, place.sheet, place.row):
             last.last = place.row
-        else:
+        elif self.limit is None or len(self.spans) < self.limit:
             self.spans.append(Span(place.source, place.sheet, place.row, place.row))
 
 
@@ -75,11 +92,11 @@ class CheckReport:
 
     inputs: list[CheckedInput] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
-    problems: list[ProblemKind] = field(default_factory=list)
-    """Why rows would not be sent, the most frequent reason first."""
+    problems: list[RemarkKind] = field(default_factory=list)
+    """Why rows would not be sent, the most frequent reason first; so are the warnings and repairs."""
 
-    notes: dict[str, int] = field(default_factory=dict)
-    """Repairs and warnings, each with the number of rows."""
+    warnings: list[RemarkKind] = field(default_factory=list)
+    repairs: list[RemarkKind] = field(default_factory=list)
 
     read: int = 0
     invalid: int = 0
@@ -111,33 +128,87 @@ def check_files(
     """
     inputs, notices = open_inputs(sources, selection, spool=spool)
     report = CheckReport(notices=notices)
-    kinds: dict[tuple[str, str], ProblemKind] = {}
+    kinds = _Kinds()
     seen: set[bytes] = set()
     identity = Identity("", "")
+    customer_of: dict[bytes, bytes] = {}
     for given in inputs:
         checked = _described(given)
         report.inputs.append(checked)
         for rows in given.leads():
             for _, lead in rows:
                 if limit is not None and report.to_send >= limit:
-                    return _finished(report, kinds)
+                    return kinds.finish(report)
                 report.read += 1
                 checked.rows += 1
-                for note in lead.notes:
-                    report.notes[note] = report.notes.get(note, 0) + 1
+                kinds.note(lead.place, lead.notes)
                 if isinstance(lead, InvalidRow):
                     report.invalid += 1
-                    _sort_in(lead.place, lead.problems, kinds)
+                    kinds.refuse(lead.place, lead.problems)
                     continue
                 key = identity.key_of(lead)
                 if key in seen:
                     report.duplicates += 1
-                    _sort_in(lead.place, [_DUPLICATE], kinds)
+                    kinds.refuse(lead.place, [_DUPLICATE])
                 seen.add(key)
                 if report.first is None:
                     report.first = lead
                 _sample(checked, lead)
-    return _finished(report, kinds)
+                kinds.note(lead.place, _shared_phones(given.mapping, lead, customer_of))
+    return kinds.finish(report)
+
+
+class _Kinds:
+    """What was said of rows so far, by code and column."""
+
+    def __init__(self) -> None:
+        self._problems: dict[tuple[str, str], RemarkKind] = {}
+        self._notes: dict[str, dict[tuple[str, str], RemarkKind]] = {"warning": {}, "repair": {}}
+
+    def refuse(self, place: Place, problems: Sequence[RowProblem]) -> None:
+        for problem in problems:
+            kind = self._problems.setdefault(
+                (problem.code, problem.column), RemarkKind(problem.code, problem.column, problem.message)
+            )
+            kind.add(place)
+
+    def note(self, place: Place, remarks: Sequence[Remark]) -> None:
+        for remark in remarks:
+            kind = self._notes[remark.kind].setdefault(
+                (remark.code, remark.column), RemarkKind(remark.code, remark.column, remark.message, EXAMPLES)
+            )
+            kind.add(place)
+
+    def finish(self, report: CheckReport) -> CheckReport:
+        report.problems = _by_frequency(self._problems)
+        report.warnings = _by_frequency(self._notes["warning"])
+        report.repairs = _by_frequency(self._notes["repair"])
+        return report
+
+
+def _by_frequency(kinds: dict[tuple[str, str], RemarkKind]) -> list[RemarkKind]:
+    return sorted(kinds.values(), key=lambda kind: -kind.rows)
+
+
+def _shared_phones(mapping: SheetMapping, lead: Lead, customer_of: dict[bytes, bytes]) -> list[Remark]:
+    """Return a warning for each phone of `lead` that stood under another customer first.
+
+    `customer_of` has that customer by phone, both as hashes of eight bytes: among a million phones, the
+    chance that any two have the same is 3e-8, and all that comes of it is a warning.
+    """
+    return [
+        Remark(
+            "warning", "shared_phone", column.header, "the same phone stands above, under another customer"
+        )
+        for column in mapping.inputs
+        if column.field.kind == "phone"
+        and (phone := lead.inputs.get(column.field.name))
+        and customer_of.setdefault(_hashed(phone), customer := _hashed(lead.customer_id)) != customer
+    ]
+
+
+def _hashed(value: object) -> bytes:
+    return hashlib.blake2b(str(value).encode(), digest_size=8).digest()
 
 
 def _described(given: Input) -> CheckedInput:
@@ -161,16 +232,3 @@ def _sample(checked: CheckedInput, lead: Lead) -> None:
             MappedColumn(column.field, column.header, str(values.get(column.field, "")))
             for column in checked.columns
         ]
-
-
-def _sort_in(place: Place, problems: Sequence[RowProblem], kinds: dict[tuple[str, str], ProblemKind]) -> None:
-    for problem in problems:
-        kind = kinds.setdefault(
-            (problem.code, problem.column), ProblemKind(problem.code, problem.column, problem.message)
-        )
-        kind.add(place)
-
-
-def _finished(report: CheckReport, kinds: dict[tuple[str, str], ProblemKind]) -> CheckReport:
-    report.problems = sorted(kinds.values(), key=lambda kind: -kind.rows)
-    return report

@@ -7,7 +7,7 @@ what it should be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -60,6 +60,11 @@ class Selection:
     columns: Mapping[str, str] | None = None
     sheets: Sequence[str] = ()
     encoding: str | None = None
+    repair: bool = True
+    """Whether values are repaired."""
+
+    strict: bool = False
+    """Whether a warning keeps a row from being sent."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -69,6 +74,8 @@ class Selection:
             columns=settings.map,
             sheets=settings.sheet,
             encoding=settings.encoding,
+            repair=not settings.no_repair,
+            strict=settings.strict,
         )
 
     def templates(self) -> Sequence[Template]:
@@ -138,6 +145,7 @@ def _mapped(
                 raise
             refusals.append(error)
         else:
+            mapping = replace(mapping, repair=selection.repair, strict=selection.strict)
             inputs.append(Input(sheet, mapping, path))
     if not inputs:
         raise refusals[0]
@@ -153,14 +161,14 @@ def entry_of(sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity) 
             customer_id=lead.customer_id,
             key=None,
             problem=problem_text(lead.problems),
-            notes=lead.notes,
+            notes=tuple(map(str, lead.notes)),
         )
     return Entry(
         sheet=sheet,
         row=row.place.row,
         customer_id=lead.customer_id,
         key=identity.key_of(lead),
-        notes=lead.notes,
+        notes=tuple(map(str, lead.notes)),
     )
 
 

@@ -16,30 +16,18 @@ from functools import lru_cache
 
 from importer.errors import MappingError
 from importer.formulas import undefuse
-from importer.model import InvalidRow, Lead, Row, RowProblem
-from importer.templates import Field, Kind, Template, customer_id_field
+from importer.model import InvalidRow, Lead, Remark, Row, RowProblem
+from importer.templates import Field, Template, customer_id_field
+from importer.values import IS_CLEAN, read_value
 
-_SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
-# With three zeros it may as well be a thousand in figures: 12.000 is twelve thousand in Vietnam.
-_WHOLE_FLOAT = re.compile(r"(\d+)[.,]0{1,2}")
-_ZEROS = re.compile(r"\d+[.,]0+")
-_GROUPED = re.compile(r"\d+[.,]\d+")
-_PHONE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
-_BLANK = re.compile(r"\s")
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_IDENTITY_NUMBER = re.compile(r"\d{9}|\d{12}", re.ASCII)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 # What a row of sums begins with, folded.
 _TOTALS = {"tongcong", "tong", "tongso", "cong", "total", "grandtotal", "subtotal", "sum"}
 
 # A sum in a column of leads counts them; what has as many digits is a phone number.
 _PHONE_DIGITS = 8
-
-# Excel keeps 15 significant digits (specification "Number precision"); beyond that a number has lost some.
-EXACT_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +46,16 @@ class SheetMapping:
     template: Template
     customer_id: Column
     inputs: tuple[Column, ...]
+    repair: bool = True
+    """Whether values are repaired; if not, what would be is a warning."""
+
+    strict: bool = False
+    """Whether a warning is a problem."""
 
     def lead(self, row: Row) -> Lead | InvalidRow:
         """Turn a row into a lead, or say everything that keeps it from being one."""
         problems = list(row.problems)
-        notes: list[str] = []
+        notes: list[Remark] = []
         customer_id = self._value(self.customer_id, row, problems, notes)
         inputs = {
             column.field.name: value
@@ -80,21 +73,25 @@ class SheetMapping:
             return InvalidRow(row.place, tuple(problems), "" if known else customer_id, tuple(notes))
         return Lead(row.place, customer_id, inputs, tuple(notes))
 
-    @staticmethod
-    def _value(column: Column, row: Row, problems: list[RowProblem], notes: list[str]) -> str:
-        text = undefuse(row.cells[column.index] if column.index < len(row.cells) else "")
-        if not text:
-            if column.field.required and not any(known.column == column.header for known in row.problems):
-                problems.append(RowProblem("missing", "the cell is empty; fill it in", column.header))
-            return ""
-        value, note = repair(column.field.kind, column.field.name, text)
-        if note:
-            notes.append(note)
-        fault = check(column.field.kind, value)
-        if fault:
-            code, message = fault
-            problems.append(RowProblem(code, message, column.header))
-        return value
+    def _value(self, column: Column, row: Row, problems: list[RowProblem], notes: list[Remark]) -> str:
+        text = row.cells[column.index] if column.index < len(row.cells) else ""
+        if text:
+            if IS_CLEAN[column.field.kind](text):
+                return text
+            reading = read_value(column.field.kind, undefuse(text), column.header, repair=self.repair)
+            for remark in reading.remarks:
+                if self.strict and remark.kind == "warning":
+                    problems.append(RowProblem(remark.code, remark.message, remark.column))
+                else:
+                    notes.append(remark)
+            if reading.problem:
+                problems.append(reading.problem)
+            text = reading.value
+        if text or not column.field.required:
+            return text
+        if not any(known.column == column.header for known in row.problems):
+            problems.append(RowProblem("missing", "the cell is empty; fill it in", column.header))
+        return ""
 
 
 def fold(header: str) -> str:
@@ -274,41 +271,3 @@ def _listed(headers: Sequence[str]) -> str:
 
 def _quoted(name: str, header: str) -> str:
     return f"{name}={header}" if fold(header) == header else f"'{name}={header}'"
-
-
-def repair(kind: Kind, field: str, text: str) -> tuple[str, str]:
-    """Return what `text` means for a field of this `kind`, and a note if that is not `text` itself."""
-    if kind in ("customer_id", "identity_number", "phone") and (whole := _WHOLE_FLOAT.fullmatch(text)):
-        digits = whole[1]
-        if len(digits) <= EXACT_DIGITS:
-            return digits, f"{field}: a whole number written with decimals was read as digits"
-    return text, ""
-
-
-def check(kind: Kind, value: str) -> tuple[str, str] | None:
-    """Return the code and message of what is wrong with a `value` of this `kind`, or None."""
-    if not value.isascii() and _SURROGATE.search(value):
-        return "broken_text", "the text holds half a character (a lone surrogate); type it again"
-    if kind == "text":
-        return None
-    if kind == "email":
-        ok = _EMAIL.fullmatch(value)
-        return None if ok else ("bad_email", "this is no e-mail address; write it as name@domain")
-    if _SCIENTIFIC.fullmatch(value) or _ZEROS.fullmatch(value):
-        return "lost_digits", (
-            "a spreadsheet turned this number into a float, so digits may be lost; "
-            "format the column as text and enter the number again"
-        )
-    if kind == "customer_id" and _GROUPED.fullmatch(value):
-        return "bad_customer_id", "a customer id has no point or comma; format the column as text"
-    if kind == "customer_id":
-        bad = _BLANK.search(value)
-        return ("bad_customer_id", "a customer id has no blanks; one id in a cell") if bad else None
-    if kind == "identity_number":
-        ok = _IDENTITY_NUMBER.fullmatch(value)
-        return None if ok else ("bad_identity_number", "a CMND has 9 digits and a CCCD 12; check the number")
-    if _PHONE.fullmatch(value):
-        return None
-    if _LETTER.search(value):
-        return "letters_in_phone", "there are letters in the phone number; one number in a cell"
-    return "bad_phone", "this is no phone number; write digits only, such as 0901234567"

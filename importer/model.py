@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,6 +58,23 @@ class RowProblem:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What was repaired in a cell, or what is doubtful about it. The message holds no personal data."""
+
+    kind: Literal["repair", "warning"]
+    code: str
+    """Stable and made for scripts, such as ``country_code`` or ``implausible_phone``."""
+
+    column: str
+    """The header of the column, as the sheet spells it."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
 class Lead:
     """A row that can be sent."""
 
@@ -67,7 +85,7 @@ class Lead:
     inputs: Mapping[str, object]
     """The inputs in the order of the template; they are serialised in this order."""
 
-    notes: tuple[str, ...] = ()
+    notes: tuple[Remark, ...] = ()
     """Repairs and warnings, for the results file."""
 
 
@@ -78,7 +96,7 @@ class InvalidRow:
     place: Place
     problems: tuple[RowProblem, ...]
     customer_id: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,6 +152,12 @@ class Settings(BaseSettings):
     encoding: Annotated[_Text | None, Field(description="the name of an encoding, such as utf-8")] = None
     """Of text files; without it, it is found."""
 
+    no_repair: Annotated[bool, Field(description="true or false")] = False
+    """Whether values are sent as they stand, with a warning for what would have been repaired."""
+
+    strict: Annotated[bool, Field(description="true or false")] = False
+    """Whether a row with a warning is invalid."""
+
     limit: Annotated[int | None, _Number, Field(ge=1, description="a whole number from 1")] = None
     """Only the first so many rows that would be sent."""
 

@@ -241,6 +241,11 @@ def write_bad_rows(path: Path) -> None:
         '20004,Đỗ Minh Khoa,0901000005,"18 Lê Lợi, Đà Nẵng",duplicate: the same lead stands above',
         '  20004 ,Đỗ Minh Khoa , 0901000005,"18 Lê Lợi, Đà Nẵng",duplicate: blanks make no difference',
         '20016,Hoàng Khánh Linh,0901000017,"44 Lê Lợi, Đà Nẵng",good',
+        '20017,Tạ Minh Châu,0901000018 / 0901000019,"46 Lê Lợi, Đà Nẵng",two_phones: one is to be left',
+        '20018,Cao Thị Ngân,841000020,"48 Lê Lợi, Đà Nẵng",ambiguous_phone: a zero or the rest is missing',
+        '20019,Chu Văn Dũng,+84 901 000 021,"50 Lê Lợi, Đà Nẵng",good: the country code is repaired',
+        '20020,Lâm Thu Giang,901000022,"52 Lê Lợi, Đà Nẵng",good: the zero that Excel dropped is repaired',
+        '20021,Tô Hữu Hiếu,01691000023,"54 Lê Lợi, Đà Nẵng",good: the prefix retired in 2018 is repaired',
     )
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8-sig", newline="")
 

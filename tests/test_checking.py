@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook  # type: ignore[import-untyped]
 
-from importer.checking import CheckReport, ProblemKind, Span, check_files
+from importer.checking import CheckReport, RemarkKind, Span, check_files
 from importer.errors import UsageError
 from importer.intake import Selection
 from importer.model import Place
@@ -69,7 +69,7 @@ def test_every_row_that_would_not_be_sent_is_named_with_the_reason_the_frequent_
 
 
 def test_rows_of_different_sheets_are_not_taken_for_neighbours() -> None:
-    kind = ProblemKind("missing", "name", "fill it in")
+    kind = RemarkKind("missing", "name", "fill it in")
     for place in (Place("a", "", 2), Place("b", "", 3), Place("b", "S", 4), Place("b", "S", 5)):
         kind.add(place)
     assert kind.rows == 4
@@ -106,11 +106,10 @@ def test_sheets_of_a_workbook_are_told_apart_and_those_left_out_are_noticed(tmp_
 
 
 def test_repairs_are_counted_by_what_was_repaired(tmp_path: Path) -> None:
-    report = checked(tmp_path, HEADER + "1.0,An,0901,x\n2.0,An,901.0,x\n")
-    assert {note.split(":")[0]: count for note, count in report.notes.items()} == {
-        "customer_id": 2,
-        "phone": 1,
-    }
+    report = checked(tmp_path, HEADER + "1.0,An,0901,x\n2.0,An,0902,x\n")
+    assert [(kind.code, kind.column, kind.rows) for kind in report.repairs] == [
+        ("decimals", "customer_id", 2)
+    ]
 
 
 def test_a_limit_ends_the_check_after_so_many_leads_as_it_ends_a_run(tmp_path: Path) -> None:

@@ -274,6 +274,75 @@ def test_check_shows_what_would_be_sent_and_sends_nothing(command: Command, tmp_
     assert list(tmp_path.iterdir()) == [tmp_path / "leads.csv"]
 
 
+DOUBTFUL = (
+    "customer_id,name,phone,address\n1,An,+84901234433,x\n2,Bo,0901 234 433,x\n3,Ca,0907654321,y\n"
+    "4,Du,090123443,y\n5,Em,84901234434,y\n"
+)
+
+
+def test_check_tells_repairs_and_warnings_apart_with_their_rows(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text(DOUBTFUL, encoding="utf-8")
+    ended = command("check", "leads.csv")
+    assert ended.code == 0
+    shown = " ".join(ended.output.split())
+    warnings, repairs = shown.partition(" Repair ")[::2]
+    assert "Warning" in warnings
+    assert "implausible_phone 1 phone: no phone in use has this form; check the number row 5" in warnings
+    assert "shared_phone 1 phone: the same phone stands above, under another customer row 3" in warnings
+    assert "country_code 2 phone: the country code 84 became the zero that it stands for rows 2, 6" in repairs
+    assert "separators 1 phone: blanks, dots, dashes and brackets were removed row 3" in repairs
+    assert "5 rows to send, 0 to mend" in shown
+
+
+def test_what_is_repaired_is_sent_repaired_and_noted(command: Command, api: LocalApi, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text(DOUBTFUL, encoding="utf-8")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    assert json.loads(api.applications[0].inputs)["phone"] == "0901234433"
+    notes = [line["notes"] for line in read_results(tmp_path / "leads.results.csv")]
+    assert notes == [
+        "phone: the country code 84 became the zero that it stands for",
+        "phone: blanks, dots, dashes and brackets were removed",
+        "",
+        "phone: no phone in use has this form; check the number",
+        "phone: the country code 84 became the zero that it stands for",
+    ]
+
+
+def test_repairs_can_be_turned_off(command: Command, api: LocalApi, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text(DOUBTFUL, encoding="utf-8")
+    assert command("run", "leads.csv", "--no-repair", *local(api, tmp_path)).code == 0
+    assert json.loads(api.applications[0].inputs)["phone"] == "+84901234433"
+    first, *_ = read_results(tmp_path / "leads.results.csv")
+    assert first["notes"] == "phone: not repaired: it is written with the country code 84"
+
+
+def test_repairs_can_be_turned_off_by_the_environment(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "leads.csv").write_text(DOUBTFUL, encoding="utf-8")
+    monkeypatch.setenv("LEAD_IMPORTER_NO_REPAIR", "true")
+    shown = command("check", "leads.csv").output
+    assert "not repaired" in shown
+    assert "Repair" not in shown
+
+
+def test_strict_sends_no_row_that_has_a_warning(command: Command, api: LocalApi, tmp_path: Path) -> None:
+    (tmp_path / "leads.csv").write_text(DOUBTFUL, encoding="utf-8")
+    assert "4 rows to send, 1 to mend" in command("check", "leads.csv", "--strict").output
+    assert command("run", "leads.csv", "--strict", *local(api, tmp_path)).code == 1
+    assert customers(api) == ["1", "2", "3", "5"]
+    fourth = read_results(tmp_path / "leads.results.csv")[3]
+    assert (fourth["outcome"], fourth["error_code"]) == ("invalid", "implausible_phone")
+    assert command("results", "leads.csv", "--strict", *local(api, tmp_path)[-2:]).code == 0
+
+
+def test_check_shows_the_first_rows_of_a_repair_and_counts_the_rest(command: Command, tmp_path: Path) -> None:
+    rows = [f"{number},An,{'+84' if number % 2 else '0'}90{number:07},x" for number in range(60)]
+    (tmp_path / "leads.csv").write_text("\n".join([",".join(HEADERS), *rows]), encoding="utf-8")
+    shown = " ".join(command("check", "leads.csv").output.split())
+    assert "rows 3, 5, 7, 9, 11, 13, 15, 17, 19, 21 and 20 more" in shown
+
+
 def test_check_reads_standard_input(
     command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

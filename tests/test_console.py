@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from importer.attempts import AttemptEnded, PendingLead
-from importer.checking import CheckedInput, CheckReport, MappedColumn, ProblemKind, check_files
+from importer.checking import CheckedInput, CheckReport, MappedColumn, RemarkKind, check_files
 from importer.console import (
     SECONDS_BETWEEN_LINES,
     STYLES,
@@ -397,8 +397,14 @@ def test_check_shows_the_mapping_the_first_request_and_why_rows_would_not_be_sen
         "letters_in_phone     1  SĐT: there are letters in the phone number; one number\n"
         "                        in a cell\n"
         "                        row 8\n"
-        "Note: customer_id: a whole number written with decimals was read as digits (1\n"
-        "row)\n"
+        "\n"
+        "Warning            Rows  What to look at, and where\n"
+        "implausible_phone     6  SĐT: no phone in use has this form; check the number\n"
+        "                         rows 2-7\n"
+        "\n"
+        "Repair    Rows  What was done, and where\n"
+        "decimals     1  Mã KH: a whole number written with decimals was read as digits\n"
+        "                row 2\n"
         "\n"
         "2 rows to send, 4 to mend, 1 duplicate, 7 read\n"
     )
@@ -411,7 +417,7 @@ def test_check_of_good_rows_lists_no_problems(tmp_path: Path) -> None:
 
 
 def test_check_of_several_sheets_names_the_sheet_of_every_row() -> None:
-    kind = ProblemKind("missing", "name", "fill it in")
+    kind = RemarkKind("missing", "name", "fill it in")
     for place in (Place("a.xlsx", "Một", 2), Place("b.csv", "", 2), Place("b.csv", "", 3)):
         kind.add(place)
     report = CheckReport(problems=[kind], read=3, invalid=3)
@@ -427,9 +433,9 @@ def test_check_of_several_sheets_names_the_sheet_of_every_row() -> None:
 
 
 def test_check_shows_names_and_cells_as_they_are_and_lets_none_style_or_move() -> None:
-    kind = ProblemKind(HOSTILE, HOSTILE, HOSTILE)
+    kind = RemarkKind(HOSTILE, HOSTILE, HOSTILE)
     kind.add(Place(HOSTILE, HOSTILE, 2))
-    report = CheckReport(notices=[HOSTILE], problems=[kind], notes={HOSTILE: 1})
+    report = CheckReport(notices=[HOSTILE], problems=[kind], repairs=[kind])
     report.inputs = [
         CheckedInput(HOSTILE, "S", HOSTILE, [MappedColumn(HOSTILE, HOSTILE, HOSTILE)], [HOSTILE]),
         CheckedInput(HOSTILE, "", "1", [], []),

@@ -21,7 +21,7 @@ from importer.intake import (
     problem_text,
 )
 from importer.ledger import Entry
-from importer.model import ErrorInfo, InvalidRow, Lead, Place, Row, RowProblem
+from importer.model import ErrorInfo, InvalidRow, Lead, Place, Remark, Row, RowProblem
 from importer.results import COLUMNS
 from importer.settings import Settings
 from tests.support import write_leads
@@ -167,10 +167,31 @@ def test_without_a_template_all_documented_ones_are_candidates() -> None:
 
 
 def test_the_selection_is_what_the_settings_say() -> None:
-    settings = Settings(template="2", map={"name": "Tên"}, sheet=("Leads",), encoding="cp1258")
-    assert Selection.of(settings) == Selection(
-        template="2", columns={"name": "Tên"}, sheets=("Leads",), encoding="cp1258"
+    settings = Settings(
+        template="2", map={"name": "Tên"}, sheet=("Leads",), encoding="cp1258", no_repair=True, strict=True
     )
+    assert Selection.of(settings) == Selection(
+        template="2",
+        columns={"name": "Tên"},
+        sheets=("Leads",),
+        encoding="cp1258",
+        repair=False,
+        strict=True,
+    )
+    assert Selection.of(Settings()) == Selection(columns={}, repair=True, strict=False)
+
+
+def test_whether_values_are_repaired_and_warnings_refused_reaches_the_rows(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text("customer_id,name,phone,address\n1,An,+84901234433,x\n2,Bo,0901,x\n", encoding="utf-8")
+    ((repaired,), _) = opened(path)
+    assert [getattr(lead, "inputs", {}).get("phone") for lead in leads_of(repaired)] == ["0901234433", "0901"]
+    ((as_it_is,), _) = opened(path, repair=False)
+    first = leads_of(as_it_is)[0]
+    assert isinstance(first, Lead)
+    assert first.inputs["phone"] == "+84901234433"
+    ((strict,), _) = opened(path, strict=True)
+    assert [type(lead) for lead in leads_of(strict)] == [Lead, InvalidRow]
 
 
 def test_a_sheet_that_fits_no_template_is_left_out_beside_one_that_fits(tmp_path: Path) -> None:
@@ -228,17 +249,18 @@ def test_what_a_sheet_has_to_say_is_passed_on(tmp_path: Path) -> None:
 PLACE = Place("leads.csv", "", 7)
 ROW = Row(PLACE, JOHN)
 IDENTITY = Identity("account", "sandbox")
+NOTE = Remark("repair", "separators", "phone", "a note")
 
 
 def test_a_lead_is_kept_by_its_key_and_without_its_inputs() -> None:
-    lead = Lead(PLACE, "1333", {"name": "John"}, ("a note",))
+    lead = Lead(PLACE, "1333", {"name": "John"}, (NOTE,))
     entry = entry_of(3, ROW, lead, IDENTITY)
     assert entry == Entry(
         sheet=3,
         row=7,
         customer_id="1333",
         key=lead_key("account", "sandbox", "1333", {"name": "John"}),
-        notes=("a note",),
+        notes=("phone: a note",),
     )
     assert "John" not in repr(entry)
 
@@ -251,14 +273,14 @@ def test_account_and_environment_tell_leads_apart() -> None:
 
 def test_a_row_that_is_no_lead_is_kept_with_all_its_problems_and_no_key() -> None:
     problems = (RowProblem("missing", "fill it in", "name"), RowProblem("too_many_cells", "remove them"))
-    entry = entry_of(3, ROW, InvalidRow(PLACE, problems, "1333", ("a note",)), IDENTITY)
+    entry = entry_of(3, ROW, InvalidRow(PLACE, problems, "1333", (NOTE,)), IDENTITY)
     assert entry == Entry(
         sheet=3,
         row=7,
         customer_id="1333",
         key=None,
         problem=ErrorInfo(code="missing", message="name: fill it in; remove them"),
-        notes=("a note",),
+        notes=("phone: a note",),
     )
 
 

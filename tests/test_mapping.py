@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.errors import MappingError
 from importer.identity import account_id, lead_key
-from importer.mapping import SheetMapping, check, choose_mapping, fold
+from importer.mapping import SheetMapping, choose_mapping, fold
 from importer.model import InvalidRow, Lead, Place, Row, RowProblem
 from importer.templates import Kind, shipped_templates
+from importer.values import fault_of
 
 ENGLISH = ("customer_id", "name", "phone", "address")
 
@@ -88,8 +91,7 @@ def test_a_row_that_is_no_lead_says_which_cell_and_why(
     ],
 )
 def test_each_kind_of_value_is_checked(kind: Kind, value: str, code: str | None) -> None:
-    fault = check(kind, value)
-    assert (fault and fault[0]) == code
+    assert fault_of(kind, value) == (code or "")
 
 
 def test_an_address_in_the_column_of_the_customer_id_goes_no_further() -> None:
@@ -115,10 +117,58 @@ def test_what_the_reader_found_is_not_told_twice() -> None:
 
 
 def test_a_whole_number_with_decimals_is_read_as_digits_and_noted() -> None:
-    lead = choose(*ENGLISH).lead(row("1333.0", "John", "0901", "x"))
+    lead = choose(*ENGLISH).lead(row("1333.0", "John", "0901234433", "x"))
     assert isinstance(lead, Lead)
     assert lead.customer_id == "1333"
-    assert lead.notes == ("customer_id: a whole number written with decimals was read as digits",)
+    (note,) = lead.notes
+    assert (note.kind, note.code) == ("repair", "decimals")
+    assert str(note) == "customer_id: a whole number written with decimals was read as digits"
+
+
+def test_the_example_of_the_documentation_is_sent_unchanged_with_a_warning() -> None:
+    lead = choose(*ENGLISH).lead(row("1333", "John", "090123443", "101 Nguyen Van Cu"))
+    assert isinstance(lead, Lead)
+    assert (lead.customer_id, lead.inputs) == (
+        "1333",
+        {"name": "John", "phone": "090123443", "address": "101 Nguyen Van Cu"},
+    )
+    assert [(note.kind, note.code, note.column) for note in lead.notes] == [
+        ("warning", "implausible_phone", "phone")
+    ]
+
+
+def test_a_strict_mapping_refuses_what_is_doubtful_but_not_what_was_repaired() -> None:
+    strict = replace(choose(*ENGLISH), strict=True)
+    invalid = strict.lead(row("1333.0", "John", "090123443", "x"))
+    assert isinstance(invalid, InvalidRow)
+    assert [(problem.code, problem.column) for problem in invalid.problems] == [
+        ("implausible_phone", "phone")
+    ]
+    assert [note.code for note in invalid.notes] == ["decimals"]
+    assert isinstance(strict.lead(row("1333.0", "John", "+84 901 234 433", "x")), Lead)
+
+
+def test_a_strict_mapping_without_repairs_refuses_what_would_be_repaired() -> None:
+    invalid = replace(choose(*ENGLISH), strict=True, repair=False).lead(row("1", "John", "901234433", "x"))
+    assert isinstance(invalid, InvalidRow)
+    assert [problem.code for problem in invalid.problems] == ["lost_zero"]
+
+
+def test_a_cell_of_which_a_repair_leaves_nothing_is_missing() -> None:
+    invalid = choose(*ENGLISH).lead(row("1", "\u00ad", "\u200e", "'"))
+    assert isinstance(invalid, InvalidRow)
+    assert [(problem.code, problem.column) for problem in invalid.problems] == [
+        ("missing", "name"),
+        ("missing", "phone"),
+        ("missing", "address"),
+    ]
+
+
+def test_a_defused_phone_is_made_whole_before_it_is_repaired() -> None:
+    lead = choose(*ENGLISH).lead(row("1", "John", "'+84901234433", "x"))
+    assert isinstance(lead, Lead)
+    assert lead.inputs["phone"] == "0901234433"
+    assert [note.code for note in lead.notes] == ["country_code"]
 
 
 def test_two_columns_for_one_field_are_never_guessed() -> None:

@@ -67,6 +67,26 @@ Limit = Annotated[
         rich_help_panel=_FILES,
     ),
 ]
+NoRepair = Annotated[
+    bool | None,
+    typer.Option(
+        "--no-repair",
+        metavar="",
+        help="Send values as they stand; what would be repaired is a warning.",
+        rich_help_panel=_FILES,
+        show_default=False,
+    ),
+]
+Strict = Annotated[
+    bool | None,
+    typer.Option(
+        "--strict",
+        metavar="",
+        help="Send no row that has a warning.",
+        rich_help_panel=_FILES,
+        show_default=False,
+    ),
+]
 Environment = Annotated[
     str | None,
     typer.Option(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from importer.report import ImportReport
 from importer.templates import Field, Template
 
 if TYPE_CHECKING:
-    from importer.checking import CheckReport, ProblemKind
+    from importer.checking import CheckReport, RemarkKind
 
 _REASONS = 8
 
@@ -111,7 +111,10 @@ def show_check(console: Console, report: CheckReport, base_url: str) -> None:
         console.print(text("The first request:", "bold"))
         console.print(text(f"  {request.method} {base_url}{request.path}"), soft_wrap=True)
         console.print(text(f"  {request.content.decode()}"), soft_wrap=True)
-    _show_problems(console, report)
+    several = len(report.inputs) > 1
+    _show_kinds(console, "Problem", "What to do, and where", "yellow", report.problems, named=several)
+    _show_kinds(console, "Warning", "What to look at, and where", "cyan", report.warnings, named=several)
+    _show_kinds(console, "Repair", "What was done, and where", "green", report.repairs, named=several)
     console.print()
     console.print(
         text(
@@ -122,28 +125,29 @@ def show_check(console: Console, report: CheckReport, base_url: str) -> None:
     )
 
 
-def _show_problems(console: Console, report: CheckReport) -> None:
-    if report.problems:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("Problem", no_wrap=True)
-        table.add_column("Rows", justify="right")
-        table.add_column("What to do, and where", overflow="fold")
-        several = len(report.inputs) > 1
-        for kind in report.problems:
-            column = f"{kind.column}: " if kind.column else ""
-            table.add_row(
-                text(kind.code, "yellow"),
-                f"{kind.rows:,}",
-                Text("\n").join([text(f"{column}{kind.message}"), text(_places(kind, named=several))]),
-            )
-        console.print()
-        console.print(table)
-    for note, count in report.notes.items():
-        console.print(text(f"Note: {note} ({rows(count)})", "bright_black"))
+def _show_kinds(
+    console: Console, title: str, heading: str, style: str, kinds: Sequence[RemarkKind], *, named: bool
+) -> None:
+    """Print a table of `kinds`, with the sheets of their rows if these are to be `named`."""
+    if not kinds:
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(title, no_wrap=True)
+    table.add_column("Rows", justify="right")
+    table.add_column(heading, overflow="fold")
+    for kind in kinds:
+        column = f"{kind.column}: " if kind.column else ""
+        table.add_row(
+            text(kind.code, style),
+            f"{kind.rows:,}",
+            Text("\n").join([text(f"{column}{kind.message}"), text(_places(kind, named=named))]),
+        )
+    console.print()
+    console.print(table)
 
 
-def _places(kind: ProblemKind, *, named: bool) -> str:
-    """Return all rows of `kind`, with their sheets if these are to be `named`."""
+def _places(kind: RemarkKind, *, named: bool) -> str:
+    """Return the rows of `kind`, with their sheets if these are to be `named`."""
     parts: list[str] = []
     for (source, sheet), spans in groupby(kind.spans, key=lambda span: (span.source, span.sheet)):
         numbers = [
@@ -152,7 +156,8 @@ def _places(kind: ProblemKind, *, named: bool) -> str:
         where = f"{_sheet(source, sheet)}: " if named else ""
         one = len(numbers) == 1 and numbers[0].isdecimal()
         parts.append(f"{where}{'row' if one else 'rows'} {', '.join(numbers)}")
-    return "; ".join(parts)
+    more = f" and {kind.rows_left_out:,} more" if kind.rows_left_out else ""
+    return "; ".join(parts) + more
 
 
 def _sheet(source: str, sheet: str) -> str:

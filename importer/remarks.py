@@ -1,0 +1,87 @@
+"""Everything that can be said of a cell: each code with its message, in one place.
+
+No message holds a value, so that notes and logs can be passed on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a cell was found to hold, in codes."""
+
+    value: str
+    repairs: tuple[str, ...] = ()
+    """Codes of :data:`REPAIRS`, in the order in which they were made."""
+
+    warning: str = ""
+    """A code of :data:`WARNINGS`, or nothing."""
+
+    problem: str = ""
+    """A code of :data:`PROBLEMS`, or nothing; `value` is of no use then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What is said of a repair."""
+
+    made: str
+    left: str
+    """What is said where repairs are turned off."""
+
+
+REPAIRS: Mapping[str, Repair] = {
+    "invisible_signs": Repair(
+        "non-breaking blanks became plain ones, and signs without width were removed",
+        "there are non-breaking blanks or signs without width in it",
+    ),
+    "apostrophe": Repair(
+        "the apostrophe that marks text in a spreadsheet was removed",
+        "there is an apostrophe in front, as spreadsheets mark text",
+    ),
+    "wide_digits": Repair("full-width digits became plain ones", "there are full-width digits in it"),
+    "decimals": Repair(
+        "a whole number written with decimals was read as digits", "a whole number is written with decimals"
+    ),
+    "separators": Repair(
+        "blanks, dots, dashes and brackets were removed", "there are blanks, dots, dashes or brackets in it"
+    ),
+    "country_code": Repair(
+        "the country code 84 became the zero that it stands for", "it is written with the country code 84"
+    ),
+    "lost_zero": Repair(
+        "the zero in front, which a spreadsheet drops from a number, was put back",
+        "the zero in front is missing, as spreadsheets drop it from a number",
+    ),
+    "retired_prefix": Repair(
+        "the eleven-digit prefix that was retired in 2018 became today's",
+        "its eleven-digit prefix was retired in 2018",
+    ),
+    "lost_zeros": Repair(
+        "zeros in front, which a spreadsheet drops from a number, were put back",
+        "zeros in front are missing, as spreadsheets drop them from a number",
+    ),
+}
+
+WARNINGS: Mapping[str, str] = {
+    "implausible_phone": "no phone in use has this form; check the number",
+    "decoded_wrongly": "the text looks as if it was read in a wrong encoding once; see that it is right",
+    "implausible_email": "no mail can be sent to an address of this form; check it",
+}
+
+PROBLEMS: Mapping[str, str] = {
+    "broken_text": "the text holds half a character (a lone surrogate); type it again",
+    "lost_digits": "a spreadsheet turned this number into a float, so digits may be lost; "
+    "format the column as text and enter the number again",
+    "bad_customer_id": "a customer id has no blanks and no decimals; one id in a cell, formatted as text",
+    "bad_identity_number": "a CMND has 9 digits and a CCCD 12; check the number",
+    "bad_email": "this is no e-mail address; write it as name@domain",
+    "letters_in_phone": "there are letters in the phone number; one number in a cell",
+    "two_phones": "there is more than one phone in the cell, or one with an extension; leave just one",
+    "ambiguous_phone": "nine digits that begin with 84 can be a phone without its zero, or one with the "
+    "country code that lacks digits; write the number with its zero in front",
+    "bad_phone": "this is no phone number; write digits only, such as 0901234567",
+}
