@@ -41,7 +41,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets.workbook",
         ),
         "transport": ("transport",),
-        "stores": ("ledger.sqlite", "ledger.rows", "ledger.writer"),
+        "stores": ("ledger.sqlite", "ledger.rows", "ledger.statements", "ledger.writer"),
         "results": ("results", "results.lines", "results.replacing", "results.retry", "results.tables"),
         "settings": ("settings", "settings_sources", "settings_values"),
         "local_api": ("local_api", "local_requests", "applications", "faults"),

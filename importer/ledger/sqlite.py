@@ -23,19 +23,14 @@ from filelock import FileLock, Timeout
 
 from importer.errors import InternalError, LedgerBusyError, UsageError
 from importer.ledger import (
-    SENDABLE,
     Entry,
     LeadState,
     Policy,
     RunStart,
     Standing,
-    copy_key,
-    standing_outcome,
-    state_after,
+    statements,
 )
 from importer.ledger.rows import (
-    outcome_in,
-    packed,
     packed_error,
     packed_json,
     page_of_results,
@@ -44,66 +39,13 @@ from importer.ledger.rows import (
 )
 from importer.ledger.writer import SqliteWriter
 from importer.model import (
-    Created,
     ErrorInfo,
     OutcomeName,
-    Place,
     ResultRow,
     RowEnd,
 )
 
-SCHEMA_VERSION = 1
-
-_APPLICATION_ID = int.from_bytes(b"LEAD")
 _PAGE = 1000
-
-_SCHEMA = f"""
-PRAGMA application_id = {_APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-CREATE TABLE run (
-    id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL,
-    environment TEXT NOT NULL,
-    base_url TEXT NOT NULL,
-    started_at TEXT NOT NULL,
-    summary TEXT                -- JSON; NULL while it goes on, and for good when it was killed
-) STRICT;
-CREATE TABLE sheet (
-    id INTEGER PRIMARY KEY,
-    run INTEGER NOT NULL REFERENCES run,
-    source TEXT NOT NULL,
-    path TEXT NOT NULL,
-    name TEXT NOT NULL
-) STRICT;
-CREATE INDEX sheet_path ON sheet (path);
-CREATE TABLE lead (
-    id INTEGER PRIMARY KEY,
-    key BLOB NOT NULL UNIQUE,
-    customer_id NOT NULL,
-    state INTEGER NOT NULL,
-    sheet INTEGER NOT NULL,     -- with row: where it was read last
-    row INTEGER NOT NULL,
-    run INTEGER,                -- the last one that sent it
-    attempts INTEGER,           -- in that run
-    changed_at INTEGER,         -- milliseconds since the epoch
-    application_id,
-    status TEXT,
-    created_at TEXT,
-    error TEXT                  -- JSON of ErrorInfo
-);
-CREATE TABLE entry (
-    run INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    sheet INTEGER NOT NULL,
-    row INTEGER NOT NULL,
-    lead INTEGER,               -- NULL for a row that is no lead
-    outcome TEXT,               -- NULL where the lead tells it
-    customer_id TEXT,
-    problem TEXT,               -- JSON of ErrorInfo
-    notes TEXT,                 -- JSON, a list
-    PRIMARY KEY (run, position)
-) STRICT, WITHOUT ROWID;
-"""
 
 
 class SqliteLedger:
@@ -182,12 +124,16 @@ class SqliteLedger:
     async def intend(self, run: int, lead: int, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.intend`."""
         now = self._now()
-        await self._open_writer.ask(lambda connection: _intend(connection, run, lead, attempts, now))
+        await self._open_writer.ask(
+            lambda connection: statements.intend(connection, run, lead, attempts, now)
+        )
 
     def record(self, run: int, lead: int, end: RowEnd, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.record`."""
         now = self._now()
-        self._open_writer.post(lambda connection: _record(connection, run, lead, end, attempts, now))
+        self._open_writer.post(
+            lambda connection: statements.record(connection, run, lead, end, attempts, now)
+        )
 
     async def flush(self) -> None:
         """See :meth:`importer.ledger.Ledger.flush`."""
@@ -195,11 +141,13 @@ class SqliteLedger:
 
     async def end_run(self, run: int, summary: Mapping[str, object], *, complete: bool = True) -> None:
         """See :meth:`importer.ledger.Ledger.end_run`."""
-        await self._open_writer.ask(lambda connection: _end_run(connection, run, summary, complete=complete))
+        await self._open_writer.ask(
+            lambda connection: statements.end_run(connection, run, summary, complete=complete)
+        )
 
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:
         """See :meth:`importer.ledger.Ledger.count_outcomes`."""
-        return self._open_writer.call(lambda connection: _count_outcomes(connection, run))
+        return self._open_writer.call(lambda connection: statements.count_outcomes(connection, run))
 
     def result_rows(self, run: int, path: str | None = None) -> Iterator[ResultRow]:
         """See :meth:`importer.ledger.Ledger.result_rows`."""
@@ -272,14 +220,14 @@ class SqliteLedger:
         """Refuse what is no ledger of this version, before anything of the file is changed."""
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if _has_tables(connection) and application_id != _APPLICATION_ID:
+        if statements.has_tables(connection) and application_id != statements.APPLICATION_ID:
             raise UsageError(
                 f"{self.path} is a database of something else, not a ledger. Give another file with --ledger."
             )
-        if _has_tables(connection) and version != SCHEMA_VERSION:
+        if statements.has_tables(connection) and version != statements.SCHEMA_VERSION:
             raise UsageError(
                 f"The ledger {self.path} is of version {version}, and this lead-importer knows version "
-                f"{SCHEMA_VERSION}. Use the lead-importer that made it, or a newer one."
+                f"{statements.SCHEMA_VERSION}. Use the lead-importer that made it, or a newer one."
             )
         try:
             self.path.chmod(0o600)
@@ -290,8 +238,8 @@ class SqliteLedger:
             raise self._unusable(error) from error
 
     def _open(self, connection: sqlite3.Connection) -> None:
-        if not _has_tables(connection):
-            for statement in _SCHEMA.split(";\n"):
+        if not statements.has_tables(connection):
+            for statement in statements.SCHEMA.split(";\n"):
                 connection.execute(statement)
             return
         lost = ErrorInfo(
@@ -320,7 +268,7 @@ class SqliteLedger:
             if entry.key is None:
                 standing = Standing(OutcomeName.INVALID)
             else:
-                standing, earlier = _stand(connection, entry, entry.key, first_sheet, policy)
+                standing, earlier = statements.stand(connection, entry, entry.key, first_sheet, policy)
                 notes += earlier
             standings.append(standing)
             if most is not None and standing.outcome is None:
@@ -341,97 +289,3 @@ class SqliteLedger:
             )
         connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
         return standings
-
-
-def _has_tables(connection: sqlite3.Connection) -> bool:
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    return bool(tables)
-
-
-def _stand(
-    connection: sqlite3.Connection, entry: Entry, key: bytes, first_sheet: int, policy: Policy
-) -> tuple[Standing, list[str]]:
-    for number in count():
-        copy = copy_key(key, number)
-        found = connection.execute(
-            "SELECT lead.id, state, lead.sheet, row, sheet.source, sheet.name FROM lead "
-            "JOIN sheet ON sheet.id = lead.sheet WHERE key = ?",
-            (copy,),
-        ).fetchone()
-        if found is None:
-            lead = connection.execute(
-                "INSERT INTO lead (key, customer_id, state, sheet, row) VALUES (?, ?, ?, ?, ?)",
-                (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
-            ).lastrowid
-            return Standing(None, lead or 0), []
-        lead, state, sheet, row, source, name = found
-        same_run = sheet >= first_sheet
-        if policy.send_duplicates and (same_run or state == LeadState.CREATED):
-            continue
-        outcome = standing_outcome(LeadState(state), same_run=same_run, policy=policy)
-        if same_run:
-            return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
-        connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
-        return Standing(outcome, lead, doubtful=state == LeadState.IN_DOUBT), []
-    raise InternalError("A lead has no end of copies; please report it.")
-
-
-def _intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, now: int) -> None:
-    found = connection.execute("SELECT state FROM lead WHERE id = ?", (lead,)).fetchone()
-    if found is None or found[0] not in SENDABLE:
-        state = "not known" if found is None else LeadState(found[0]).name
-        raise InternalError(
-            f"A lead was to be sent although its state is {state}; nothing was sent. Please report it."
-        )
-    connection.execute(
-        "UPDATE lead SET state = ?, run = ?, attempts = ?, changed_at = ? WHERE id = ?",
-        (LeadState.SENDING, run, attempts, now, lead),
-    )
-
-
-def _record(
-    connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, attempts: int, now: int
-) -> None:
-    application = end.application if isinstance(end, Created) else None
-    error = None if isinstance(end, Created) else end.error
-    # Whatever a caller gets wrong, a created lead stays created: it must never become one that may be sent.
-    connection.execute(
-        "UPDATE lead SET state = ?, run = ?, attempts = ?, changed_at = ?, application_id = ?, status = ?, "
-        "created_at = ?, error = ? WHERE id = ? AND state <> ?",
-        (
-            state_after(end),
-            run,
-            attempts,
-            now,
-            packed(application.application_id) if application else None,
-            application.status if application else None,
-            application.created_at if application else None,
-            packed_error(error) if error else None,
-            lead,
-            LeadState.CREATED,
-        ),
-    )
-
-
-def _end_run(
-    connection: sqlite3.Connection, run: int, summary: Mapping[str, object], *, complete: bool
-) -> None:
-    connection.execute("UPDATE run SET summary = ? WHERE id = ?", (packed_json(summary), run))
-    if complete:
-        connection.execute(
-            "DELETE FROM entry WHERE run < ? AND sheet IN (SELECT older.id FROM sheet AS older "
-            "JOIN sheet AS newer ON newer.path = older.path AND newer.name = older.name "
-            "WHERE newer.run = ? AND older.run < ?)",
-            (run, run, run),
-        )
-
-
-def _count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
-    counts = dict.fromkeys(OutcomeName, 0)
-    for outcome, state, same_run, rows in connection.execute(
-        "SELECT entry.outcome, lead.state, lead.run = entry.run, count(*) FROM entry "
-        "LEFT JOIN lead ON lead.id = entry.lead WHERE entry.run = ? GROUP BY 1, 2, 3",
-        (run,),
-    ):
-        counts[outcome_in(outcome, state, bool(same_run))] += rows
-    return counts

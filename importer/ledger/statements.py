@@ -1,0 +1,171 @@
+"""The tables of the ledger in SQLite, and what is done with them, in the transaction of the caller."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from itertools import count
+
+from importer.errors import InternalError
+from importer.ledger import (
+    SENDABLE,
+    Entry,
+    LeadState,
+    Policy,
+    Standing,
+    copy_key,
+    standing_outcome,
+    state_after,
+)
+from importer.ledger.rows import outcome_in, packed, packed_error, packed_json
+from importer.model import Created, OutcomeName, Place, RowEnd
+
+SCHEMA_VERSION = 1
+
+APPLICATION_ID = int.from_bytes(b"LEAD")
+
+SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    base_url TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    summary TEXT                -- JSON; NULL while it goes on, and for good when it was killed
+) STRICT;
+CREATE TABLE sheet (
+    id INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES run,
+    source TEXT NOT NULL,
+    path TEXT NOT NULL,
+    name TEXT NOT NULL
+) STRICT;
+CREATE INDEX sheet_path ON sheet (path);
+CREATE TABLE lead (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    customer_id NOT NULL,
+    state INTEGER NOT NULL,
+    sheet INTEGER NOT NULL,     -- with row: where it was read last
+    row INTEGER NOT NULL,
+    run INTEGER,                -- the last one that sent it
+    attempts INTEGER,           -- in that run
+    changed_at INTEGER,         -- milliseconds since the epoch
+    application_id,
+    status TEXT,
+    created_at TEXT,
+    error TEXT                  -- JSON of ErrorInfo
+);
+CREATE TABLE entry (
+    run INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    sheet INTEGER NOT NULL,
+    row INTEGER NOT NULL,
+    lead INTEGER,               -- NULL for a row that is no lead
+    outcome TEXT,               -- NULL where the lead tells it
+    customer_id TEXT,
+    problem TEXT,               -- JSON of ErrorInfo
+    notes TEXT,                 -- JSON, a list
+    PRIMARY KEY (run, position)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Tell whether the database holds anything yet."""
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    return bool(tables)
+
+
+def stand(
+    connection: sqlite3.Connection, entry: Entry, key: bytes, first_sheet: int, policy: Policy
+) -> tuple[Standing, list[str]]:
+    """Return how an entry stands, its lead enrolled, and what is to be noted of it."""
+    for number in count():
+        copy = copy_key(key, number)
+        found = connection.execute(
+            "SELECT lead.id, state, lead.sheet, row, sheet.source, sheet.name FROM lead "
+            "JOIN sheet ON sheet.id = lead.sheet WHERE key = ?",
+            (copy,),
+        ).fetchone()
+        if found is None:
+            lead = connection.execute(
+                "INSERT INTO lead (key, customer_id, state, sheet, row) VALUES (?, ?, ?, ?, ?)",
+                (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
+            ).lastrowid
+            return Standing(None, lead or 0), []
+        lead, state, sheet, row, source, name = found
+        same_run = sheet >= first_sheet
+        if policy.send_duplicates and (same_run or state == LeadState.CREATED):
+            continue
+        outcome = standing_outcome(LeadState(state), same_run=same_run, policy=policy)
+        if same_run:
+            return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
+        connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
+        return Standing(outcome, lead, doubtful=state == LeadState.IN_DOUBT), []
+    raise InternalError("A lead has no end of copies; please report it.")
+
+
+def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, now: int) -> None:
+    """Note that a lead is about to be sent; raise :class:`InternalError` for one that must not be."""
+    found = connection.execute("SELECT state FROM lead WHERE id = ?", (lead,)).fetchone()
+    if found is None or found[0] not in SENDABLE:
+        state = "not known" if found is None else LeadState(found[0]).name
+        raise InternalError(
+            f"A lead was to be sent although its state is {state}; nothing was sent. Please report it."
+        )
+    connection.execute(
+        "UPDATE lead SET state = ?, run = ?, attempts = ?, changed_at = ? WHERE id = ?",
+        (LeadState.SENDING, run, attempts, now, lead),
+    )
+
+
+def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, attempts: int, now: int) -> None:
+    """Note how a lead ended."""
+    application = end.application if isinstance(end, Created) else None
+    error = None if isinstance(end, Created) else end.error
+    # Whatever a caller gets wrong, a created lead stays created: it must never become one that may be sent.
+    connection.execute(
+        "UPDATE lead SET state = ?, run = ?, attempts = ?, changed_at = ?, application_id = ?, status = ?, "
+        "created_at = ?, error = ? WHERE id = ? AND state <> ?",
+        (
+            state_after(end),
+            run,
+            attempts,
+            now,
+            packed(application.application_id) if application else None,
+            application.status if application else None,
+            application.created_at if application else None,
+            packed_error(error) if error else None,
+            lead,
+            LeadState.CREATED,
+        ),
+    )
+
+
+def end_run(
+    connection: sqlite3.Connection, run: int, summary: Mapping[str, object], *, complete: bool
+) -> None:
+    """Note how a run ended; a `complete` one takes the place of older runs of the same sheets."""
+    connection.execute("UPDATE run SET summary = ? WHERE id = ?", (packed_json(summary), run))
+    if complete:
+        connection.execute(
+            "DELETE FROM entry WHERE run < ? AND sheet IN (SELECT older.id FROM sheet AS older "
+            "JOIN sheet AS newer ON newer.path = older.path AND newer.name = older.name "
+            "WHERE newer.run = ? AND older.run < ?)",
+            (run, run, run),
+        )
+
+
+def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
+    """Return how many rows of a run stand at each outcome."""
+    counts = dict.fromkeys(OutcomeName, 0)
+    for outcome, state, same_run, rows in connection.execute(
+        "SELECT entry.outcome, lead.state, lead.run = entry.run, count(*) FROM entry "
+        "LEFT JOIN lead ON lead.id = entry.lead WHERE entry.run = ? GROUP BY 1, 2, 3",
+        (run,),
+    ):
+        counts[outcome_in(outcome, state, bool(same_run))] += rows
+    return counts
