@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from unittest.mock import Mock
 
+import aiohttp
 import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
+
+from importer.local_api import LOCAL_CREDENTIALS, LocalApi
+from tests.local_client import NOON, RESPONSES, Client
 
 
 class _Response(ClientResponse):
@@ -27,3 +31,17 @@ def answers() -> Iterator[aioresponses]:
     """Stand-ins for the API's answers, which come without a connection; so no intent is asked for."""
     with _Answers() as mock:
         yield mock
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[LocalApi]:
+    async with LocalApi(LOCAL_CREDENTIALS, clock=lambda: NOON, responses=RESPONSES) as api:
+        yield api
+
+
+@pytest.fixture
+async def client(api: LocalApi) -> AsyncIterator[Client]:
+    async with aiohttp.ClientSession() as session:
+        client = Client(session)
+        client.base_url = api.base_url
+        yield client

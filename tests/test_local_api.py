@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -23,7 +22,6 @@ from importer.signing import (
     signed_headers,
 )
 from tests.local_client import (
-    NOON,
     NOON_MS,
     RESPONSES,
     SORTED_INPUTS,
@@ -34,21 +32,6 @@ from tests.local_client import (
     raw_request,
     until,
 )
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[LocalApi]:
-    async with LocalApi(LOCAL_CREDENTIALS, clock=lambda: NOON, responses=RESPONSES) as api:
-        yield api
-
-
-@pytest.fixture
-async def client(api: LocalApi) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession() as session:
-        client = Client(session)
-        client.base_url = api.base_url
-        yield client
-
 
 # Creating
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
@@ -17,7 +16,6 @@ from importer.signing import signed_headers
 from tests.local_client import (
     NOON,
     NOON_MS,
-    RESPONSES,
     Client,
     assert_refused,
     body_of,
@@ -26,20 +24,6 @@ from tests.local_client import (
     stage,
     until,
 )
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[LocalApi]:
-    async with LocalApi(LOCAL_CREDENTIALS, clock=lambda: NOON, responses=RESPONSES) as api:
-        yield api
-
-
-@pytest.fixture
-async def client(api: LocalApi) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession() as session:
-        client = Client(session)
-        client.base_url = api.base_url
-        yield client
 
 
 async def test_a_status_is_answered_in_the_apis_error_format_and_creates_nothing(

@@ -7,7 +7,6 @@ import errno
 import json
 import logging
 import os
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +19,6 @@ from importer.faults import parse_fault
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from tests.local_client import (
     NOON,
-    RESPONSES,
     Client,
     assert_refused,
     raw_answer,
@@ -28,21 +26,6 @@ from tests.local_client import (
     stage,
     until,
 )
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[LocalApi]:
-    async with LocalApi(LOCAL_CREDENTIALS, clock=lambda: NOON, responses=RESPONSES) as api:
-        yield api
-
-
-@pytest.fixture
-async def client(api: LocalApi) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession() as session:
-        client = Client(session)
-        client.base_url = api.base_url
-        yield client
-
 
 # The control routes
 
