@@ -99,7 +99,8 @@ def find_template(name: str) -> Template:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as error:
-        raise TemplateError(f"The template file {name} cannot be read ({error}). Check its path.") from error
+        why = (error.strerror if isinstance(error, OSError) else "") or error
+        raise TemplateError(f"The template file {name} cannot be read ({why}). Check its path.") from error
     return parse_template(path.stem, text, name)
 
 
