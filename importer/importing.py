@@ -30,7 +30,7 @@ from importer.places import refuse_bad_places
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
 from importer.runner import Runner, Time, Watcher, Work
-from importer.settings import Settings, default_ledger_path
+from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
 from importer.signing import Credentials
 from importer.transport import Transport
@@ -75,7 +75,7 @@ async def import_files(
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
         paths = {given.path for given in inputs}
         files = [source for source in sources if path_of(source) in paths]
-        refuse_bad_places(files, settings.results, settings.summary, settings.ledger or default_ledger_path())
+        refuse_bad_places(files, settings.results, settings.summary, settings.ledger_path())
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         ledger = stack.enter_context(_ledger(settings, time.clock))
         async with _api(settings, credentials) as base_url:
@@ -207,7 +207,7 @@ def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
 @contextmanager
 def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLedger]:
     """Open the ledger; for a dry run, a copy of it that is thrown away."""
-    path = settings.ledger or default_ledger_path()
+    path = settings.ledger_path()
     if settings.ledger is None:
         # A folder that was named and is not there is a slip of the pen: a new ledger would know of nothing.
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -17,7 +17,7 @@ from importer.model import ResultRow
 from importer.places import refuse_bad_places, results_path, retry_path
 from importer.report import TO_MEND, ImportReport
 from importer.results import RetryRow, RetryTable, write_results, write_retry
-from importer.settings import Settings, default_ledger_path
+from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
 
 
@@ -125,7 +125,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
 
     Raises :class:`UsageError` if the ledger knows of no run with this file.
     """
-    path = settings.ledger or default_ledger_path()
+    path = settings.ledger_path()
     refuse_bad_places([source], settings.results, None, path)
     if not path.exists():
         # To open it would make an empty one, and a misspelt --ledger would leave it behind.

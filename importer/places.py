@@ -12,10 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from importer.errors import UsageError
-from importer.sheets import STANDARD_INPUT
-
-RESULT_SUFFIXES = (".csv", ".jsonl", ".xlsx")
-_TEXT_SUFFIXES = {".csv", ".tsv", ".txt"}
+from importer.results import SUFFIXES
+from importer.sheets import STANDARD_INPUT, is_packed, is_workbook
 
 
 def stem_of(source: str, sources: Sequence[str]) -> str:
@@ -31,7 +29,7 @@ def _short(source: str) -> str:
     if source == STANDARD_INPUT:
         return "stdin"
     path = Path(source)
-    return Path(path.stem).stem if path.suffix.casefold() == ".gz" else path.stem
+    return Path(path.stem).stem if is_packed(source) else path.stem
 
 
 def folder_of(source: str) -> Path:
@@ -46,19 +44,17 @@ def results_path(source: str, sources: Sequence[str], given: Path | None) -> Pat
 
 def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
     """Return where the rows of `source` that are to be mended go: beside its results."""
-    name = Path(source).name.casefold().removesuffix(".gz")
-    text = source == STANDARD_INPUT or Path(name).suffix in _TEXT_SUFFIXES
     folder = folder_of(source) if given is None else given.parent
-    return folder / f"{stem_of(source, sources)}.retry.{'csv' if text else 'xlsx'}"
+    return folder / f"{stem_of(source, sources)}.retry.{'xlsx' if is_workbook(source) else 'csv'}"
 
 
 def refuse_bad_places(
     sources: Sequence[str], results: Path | None, summary: Path | None, ledger: Path
 ) -> None:
     """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace another."""
-    if results is not None and results.suffix.casefold() not in RESULT_SUFFIXES:
+    if results is not None and results.suffix.casefold() not in SUFFIXES:
         raise UsageError(
-            f"--results {results}: results are written as {', '.join(RESULT_SUFFIXES)}. "
+            f"--results {results}: results are written as {', '.join(SUFFIXES)}. "
             "Let the file's name end in one of these."
         )
     inputs = {Path(source).resolve() for source in sources if source != STANDARD_INPUT}

@@ -216,6 +216,10 @@ class Settings(BaseSettings):
             raise ValueError("quiet and verbose exclude each other; give one of them")
         return value
 
+    def ledger_path(self) -> Path:
+        """Return where the ledger is."""
+        return self.ledger or default_ledger_path()
+
     def api_address(self) -> str | None:
         """Return the base URL of the API, without a slash at its end.
 

@@ -361,7 +361,9 @@ async def test_a_file_that_was_never_imported_is_told_with_the_ledger_that_was_a
 def test_a_ledger_that_is_not_there_is_not_made_by_asking_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importer.outputs.default_ledger_path", lambda: tmp_path / "state" / "ledger.sqlite3")
+    monkeypatch.setattr(
+        "importer.settings.default_ledger_path", lambda: tmp_path / "state" / "ledger.sqlite3"
+    )
     with pytest.raises(SheetError, match="--ledger"):
         rewrite_results("leads.csv", Settings())
     assert not (tmp_path / "state").exists()

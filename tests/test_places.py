@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from importer.errors import UsageError
-from importer.places import RESULT_SUFFIXES, refuse_bad_places, results_path, retry_path, stem_of
+from importer.places import refuse_bad_places, results_path, retry_path, stem_of
+from importer.results import SUFFIXES
 
 LEDGER = Path("state/ledger.sqlite3")
 
@@ -52,7 +53,7 @@ def test_files_that_would_share_a_name_keep_their_endings() -> None:
     assert [stem_of(source, sources) for source in sources] == ["leads.csv", "leads.xlsx", "other", "stdin"]
 
 
-@pytest.mark.parametrize("suffix", RESULT_SUFFIXES)
+@pytest.mark.parametrize("suffix", SUFFIXES)
 def test_results_may_go_wherever_nothing_is_lost(suffix: str, tmp_path: Path) -> None:
     earlier = tmp_path / f"all{suffix.upper()}"
     earlier.write_text("of an earlier run")

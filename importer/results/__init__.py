@@ -16,7 +16,15 @@ hold at all, such as a control character in a workbook, becomes a sign that says
 
 from __future__ import annotations
 
-from importer.results.lines import COLUMNS, write_results, write_summary
+from importer.results.lines import COLUMNS, SUFFIXES, write_results, write_summary
 from importer.results.retry import RetryRow, RetryTable, write_retry
 
-__all__ = ["COLUMNS", "RetryRow", "RetryTable", "write_results", "write_retry", "write_summary"]
+__all__ = [
+    "COLUMNS",
+    "SUFFIXES",
+    "RetryRow",
+    "RetryTable",
+    "write_results",
+    "write_retry",
+    "write_summary",
+]

@@ -36,6 +36,9 @@ _WIDTHS = {
 COLUMNS: tuple[str, ...] = tuple(_WIDTHS)
 """The columns of a results file, in their order."""
 
+SUFFIXES = (".csv", ".jsonl", ".xlsx")
+"""What the name of a results file may end in; it decides the format."""
+
 # JSON may hold them as they are, yet some readers (`str.splitlines`, JavaScript) take them for line ends.
 _LINE_END = re.compile("[\x85\u2028\u2029]")
 
@@ -48,7 +51,7 @@ def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
     many rows; whatever `rows` raises passes through, and the earlier file stays.
     """
     suffix = path.suffix.casefold()
-    if suffix not in (".csv", ".jsonl", ".xlsx"):
+    if suffix not in SUFFIXES:
         raise UsageError(
             f"{path}: results are written as .csv, .jsonl or .xlsx. Let the file's name end in one of these."
         )

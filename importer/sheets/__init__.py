@@ -30,11 +30,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from importer.sheets.files import STANDARD_INPUT, Original, is_workbook
+from importer.sheets.files import STANDARD_INPUT, Original, is_packed, is_workbook
 from importer.sheets.headers import HeaderScore, nothing_known
 from importer.sheets.sheet import Sheet
 
-__all__ = ["STANDARD_INPUT", "HeaderScore", "Sheet", "open_sheets"]
+__all__ = ["STANDARD_INPUT", "HeaderScore", "Sheet", "is_packed", "is_workbook", "open_sheets"]
 
 
 def open_sheets(
