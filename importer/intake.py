@@ -37,7 +37,7 @@ class Input:
     def leads(self) -> Iterator[list[tuple[Row, Lead | InvalidRow]]]:
         """Yield the rows of the sheet and what they are, in lists of :data:`CHUNK_ROWS`."""
         for rows in self.sheet.chunks(CHUNK_ROWS):
-            yield [(row, self.mapping.lead(row)) for row in rows]
+            yield list(zip(rows, self.mapping.leads(rows), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from importer.errors import MappingError
 from importer.formulas import undefuse
 from importer.model import InvalidRow, Lead, Remark, Row, RowProblem
 from importer.templates import Field, Template, customer_id_field
-from importer.values import IS_CLEAN, read_value
+from importer.values import IS_CLEAN, clean_cells, read_value
 
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
@@ -51,6 +51,23 @@ class SheetMapping:
 
     strict: bool = False
     """Whether a warning is a problem."""
+
+    def leads(self, rows: Sequence[Row]) -> list[Lead | InvalidRow]:
+        """Turn each row into what :meth:`lead` does, and faster where most cells are clean."""
+        columns = (self.customer_id, *self.inputs)
+        table = list(zip(*(row.cells for row in rows), strict=True))
+        cells = [table[column.index] for column in columns]
+        clean = (clean_cells(column.field.kind, found) for column, found in zip(columns, cells, strict=True))
+        names = [column.field.name for column in self.inputs]
+        header = self.customer_id.header
+        return [
+            Lead(row.place, customer_id, dict(zip(names, values, strict=True)))
+            if sound and not row.problems and customer_id != header
+            else self.lead(row)
+            for row, (customer_id, *values), sound in zip(
+                rows, zip(*cells, strict=True), map(all, zip(*clean, strict=True)), strict=True
+            )
+        ]
 
     def lead(self, row: Row) -> Lead | InvalidRow:
         """Turn a row into a lead, or say everything that keeps it from being one."""

@@ -38,6 +38,8 @@ RETIRED_PREFIXES = {
 }
 """Mobile prefixes without their zero, and what they became in 2018."""
 
+_DIALLED = re.compile(r"0[35789][0-9]{8}|02[0-9]{9}")
+_NATIONAL = re.compile(r"0[1-9][0-9]{8,9}")
 _LOOSE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
 _SEPARATORS = re.compile(r"[\s.,;()（）\[\]/．－\-\u2010-\u2015\u2212]+")
 _COMPACT = re.compile(r"\+?\d+")
@@ -76,6 +78,8 @@ def read_phone(text: str) -> Finding:
 
     What has a form that is not known stays as it is, with a warning: it may be one that came later.
     """
+    if _DIALLED.fullmatch(text):
+        return Finding(value=text, warning="" if plausible_phone(text) else "implausible_phone")
     if (whole := WHOLE_FLOAT.fullmatch(text)) and not _GROUP_OF_ZEROS.fullmatch(text):
         if len(whole[1]) > EXACT_DIGITS:
             return Finding(value=text, problem="lost_digits")
@@ -103,6 +107,10 @@ def plausible_phone(text: str) -> bool:
     # It takes time to load, and clean files have no use for it.
     import phonenumbers
 
+    if _NATIONAL.fullmatch(text):
+        # What to parse would come to, and several times as fast.
+        number = phonenumbers.PhoneNumber(country_code=84, national_number=int(text))
+        return phonenumbers.is_valid_number(number)
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(text, "VN"))
     except phonenumbers.NumberParseException:

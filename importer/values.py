@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from importer.model import Remark, RowProblem
-from importer.mojibake import looks_decoded_wrongly
+from importer.mojibake import looks_decoded_wrongly, may_be_decoded_wrongly
 from importer.phones import (
     CLEAN_PHONE,
     EXACT_DIGITS,
@@ -85,6 +85,19 @@ IS_CLEAN: Mapping[Kind, Callable[[str], object]] = {
     "email": CLEAN_EMAIL.fullmatch,
 }
 """For each kind, what tells that a cell is sent as it stands and without a remark."""
+
+
+def clean_cells(kind: Kind, cells: Sequence[str]) -> Iterable[object]:
+    """Yield for each of the `cells` something true if it is not empty and :data:`IS_CLEAN`.
+
+    A column of text is mostly clean as a whole, and one look at all of it tells.
+    """
+    if kind == "text":
+        text = "".join(cells)
+        if text.isprintable() and "'" not in text and not may_be_decoded_wrongly("\n".join(cells)):
+            return cells
+        return (cell and _is_clean_text(cell) for cell in cells)
+    return map(IS_CLEAN[kind], cells)
 
 
 def read_value(kind: Kind, text: str, column: str, *, repair: bool = True) -> Reading:

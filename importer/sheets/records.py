@@ -45,6 +45,9 @@ class Batch:
     stray: frozenset[int] = frozenset()
     """The positions of the lines that break the grammar."""
 
+    fits: bool = False
+    """Whether it is known that no record has more cells than there are columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
@@ -63,8 +66,14 @@ class Grammar:
         trusted = self.trusted
         for block in blocks:
             text = rest + block
-            batch, taken = _lines(text)
-            if '"' in text and not self._keeps(batch.records):
+            lines, taken = _lines(text)
+            if '"' not in text:
+                batch = Batch(lines.split("\n")[:-1])
+            elif self.width and _rows(self.delimiter, self.width).fullmatch(lines):
+                batch = Batch(lines.split("\n")[:-1], fits=True)
+            elif self._keeps(records := lines.split("\n")[:-1]):
+                batch = Batch(records)
+            else:
                 batch, taken = self._split(text, trusted)
             rest = text[taken:]
             trusted -= len(batch.records)
@@ -131,13 +140,13 @@ class Grammar:
         return False
 
 
-def _lines(text: str) -> tuple[Batch, int]:
-    """Return the complete lines of a `text` without quotation marks, and how much of it they take."""
+def _lines(text: str) -> tuple[str, int]:
+    """Return the complete lines of a `text`, ended by line feeds alone, and how much of it they take."""
     taken = text.rfind("\n") + 1 or text.rfind("\r", 0, -1) + 1
     lines = text[:taken]
     if "\r" in lines:
         lines = lines.replace("\r\n", "\n").replace("\r", "\n")
-    return Batch(lines.split("\n")[:-1]), taken
+    return lines, taken
 
 
 def _line(text: str, start: int, *, last: bool) -> tuple[int, int]:
@@ -159,6 +168,14 @@ def _record(delimiter: str) -> re.Pattern[str]:
     mark = re.escape(delimiter)
     cell = rf'(?:"(?:[^"]++|"")*+"|[^"{mark}\r\n]*+)'
     return re.compile(rf"{cell}(?:{mark}{cell})*+(?=[\r\n]|\Z)")
+
+
+@cache
+def _rows(delimiter: str, width: int) -> re.Pattern[str]:
+    """Return what matches lines of at most `width` cells, in which no cell goes on in the next line."""
+    mark = re.escape(delimiter)
+    cell = rf'(?:"(?:[^"\n]++|"")*+"|[^"{mark}\n]*+)'
+    return re.compile(rf"(?:{cell}(?:{mark}{cell}){{0,{width - 1}}}+\n)*+")
 
 
 @cache

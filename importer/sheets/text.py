@@ -127,9 +127,12 @@ class _Table:
         columns = self._columns(batch)
         source = self.text.stream.original.source
         numbers = range(first, first + len(batch.records))
-        places = map(Place, repeat(source), repeat(""), numbers)
+        places = map(Place._make, zip(repeat(source), repeat(""), numbers, strict=False))
         faults = (problems.get(position, ()) for position in count()) if problems else repeat(())
-        rows = list(map(Row, places, zip(*columns, strict=True), faults))
+        rows = list(map(Row._make, zip(places, zip(*columns, strict=True), faults, strict=False)))
+        if any(map(all, columns)):
+            # A column without an empty cell leaves no row that is blank.
+            return rows
         return [row for row in rows if row.problems or any(row.cells)]
 
     def _problems(self, batch: Batch) -> dict[int, tuple[RowProblem, ...]]:
@@ -137,6 +140,8 @@ class _Table:
         problems: dict[int, tuple[RowProblem, ...]] = {
             position: (cells.stray_quote(),) for position in batch.stray
         }
+        if batch.fits:
+            return problems
         # Quick to count, and rarely as many: only then the cells themselves are looked at.
         counts = map(str.count, batch.records, repeat(grammar.delimiter))
         for position in [position for position, delimiters in enumerate(counts) if delimiters >= width]:
