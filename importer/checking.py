@@ -6,17 +6,15 @@ a lead is a lead all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
+from importer.findings import FindingList
 from importer.intake import Identity, Input, Selection, open_inputs
-from importer.model import InvalidRow, Lead, Place, Request, Row, RowProblem
+from importer.model import InvalidRow, Lead, Place, Request, Row, RowFinding, RowProblem
 from importer.operations import create_application
 from importer.phone_book import PhoneBook
-
-SaidKind = Literal["problem", "warning", "repair"]
 
 _DUPLICATE = RowProblem("duplicate", "the same lead stands above, so this one is not sent")
 _SHARED_PHONE = RowProblem("shared_phone", "the same phone stands above, under another customer")
@@ -28,20 +26,8 @@ _MARK_BITS = (1 << 60) - 1
 EXAMPLES = 10
 """Spans that are kept of a kind of repair or warning, of which a file may have one in every row."""
 
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One thing that is said of one row."""
-
-    place: Place
-    kind: SaidKind
-    """Only a row with a problem is not sent."""
-
-    code: str
-    column: str
-    """The header of the column, as the sheet spells it; empty when the whole row is meant."""
-
-    message: str
+SPANS_OF_PROBLEMS = 1000
+"""The same of a problem: all, in a file that is to be mended by hand."""
 
 
 @dataclass(slots=True)
@@ -61,8 +47,8 @@ class RemarkKind:
     code: str
     column: str
     message: str
-    limit: int | None = None
-    """How many spans are kept; without it, all."""
+    limit: int = EXAMPLES
+    """How many spans are kept."""
 
     rows: int = 0
     spans: list[Span] = field(default_factory=list)
@@ -79,7 +65,7 @@ class RemarkKind:
         last = self.spans[-1] if self.spans else None
         if last and (last.source, last.sheet, last.last + 1) == (place.source, place.sheet, place.row):
             last.last = place.row
-        elif self.limit is None or len(self.spans) < self.limit:
+        elif len(self.spans) < self.limit:
             self.spans.append(Span(place.source, place.sheet, place.row, place.row))
 
 
@@ -147,16 +133,15 @@ def check_files(
     *,
     spool: Path | None = None,
     limit: int | None = None,
-    tell: Callable[[Said], None] | None = None,
+    findings: FindingList | None = None,
 ) -> CheckReport:
     """Read and map everything; `limit` ends after so many leads, as in a run.
 
-    Everything that is said of a row goes to `tell` as well: in the order of the rows, and then, in the same
-    order, what only all of them together show. Raises :class:`importer.errors.UsageError` for files that
-    cannot be read or mapped.
+    Every finding, of which the report has the number and some examples, is added to `findings`, too. Raises
+    :class:`importer.errors.UsageError` for files that cannot be read or mapped.
     """
     inputs, notices = open_inputs(sources, selection, spool=spool)
-    check = _Check(CheckReport(notices=notices), limit, tell)
+    check = _Check(CheckReport(notices=notices), limit, findings)
     for given in inputs:
         if not check.take(given):
             break
@@ -166,10 +151,10 @@ def check_files(
 class _Check:
     """What was found so far."""
 
-    def __init__(self, report: CheckReport, limit: int | None, tell: Callable[[Said], None] | None) -> None:
+    def __init__(self, report: CheckReport, limit: int | None, findings: FindingList | None) -> None:
         self._report = report
         self._limit = limit
-        self._tell = tell
+        self._findings = findings
         self._kinds: dict[tuple[str, str, str], RemarkKind] = {}
         self._seen: set[int] = set()
         self._phones = PhoneBook()
@@ -179,6 +164,8 @@ class _Check:
         report = self._report
         checked = _described(given)
         report.inputs.append(checked)
+        if self._findings:
+            self._findings.begin_sheet(checked.source, checked.sheet)
         for chunk in given.leads():
             before = report.read
             leads = self._leads(chunk)
@@ -195,7 +182,7 @@ class _Check:
         """Return what was found in all."""
         self._seen.clear()
         for place, header in self._phones.shared():
-            self._say(place, "warning", _SHARED_PHONE.code, header, _SHARED_PHONE.message)
+            self._found(RowFinding(place, "warning", _SHARED_PHONE.code, header, _SHARED_PHONE.message))
         self._report.problems = self._by_frequency("problem")
         self._report.warnings = self._by_frequency("warning")
         self._report.repairs = self._by_frequency("repair")
@@ -210,17 +197,17 @@ class _Check:
                 break
             report.read += 1
             for note in lead.notes:
-                self._say(lead.place, note.kind, note.code, note.column, note.message)
+                self._found(RowFinding(lead.place, note.kind, note.code, note.column, note.message))
             if isinstance(lead, InvalidRow):
                 report.invalid += 1
                 for problem in lead.problems:
-                    self._say(lead.place, "problem", problem.code, problem.column, problem.message)
+                    self._refused(lead.place, problem)
                 continue
             leads.append(lead)
             mark = _mark(lead)
             if mark in seen:
                 report.duplicates += 1
-                self._say(lead.place, "problem", _DUPLICATE.code, "", _DUPLICATE.message)
+                self._refused(lead.place, _DUPLICATE)
             else:
                 seen.add(mark)
         return leads
@@ -236,15 +223,19 @@ class _Check:
                 ]
                 self._phones.add(given.sheet.source, given.sheet.name, column.header, entries)
 
-    def _say(self, place: Place, kind: SaidKind, code: str, column: str, message: str) -> None:
-        if (known := self._kinds.get((kind, code, column))) is None:
-            limit = None if kind == "problem" else EXAMPLES
-            known = self._kinds[kind, code, column] = RemarkKind(code, column, message, limit)
-        known.add(place)
-        if self._tell:
-            self._tell(Said(place, kind, code, column, message))
+    def _refused(self, place: Place, problem: RowProblem) -> None:
+        self._found(RowFinding(place, "problem", problem.code, problem.column, problem.message))
 
-    def _by_frequency(self, kind: SaidKind) -> list[RemarkKind]:
+    def _found(self, finding: RowFinding) -> None:
+        kind = (finding.kind, finding.code, finding.column)
+        if (known := self._kinds.get(kind)) is None:
+            limit = SPANS_OF_PROBLEMS if finding.kind == "problem" else EXAMPLES
+            known = self._kinds[kind] = RemarkKind(finding.code, finding.column, finding.message, limit)
+        known.add(finding.place)
+        if self._findings:
+            self._findings.add(finding)
+
+    def _by_frequency(self, kind: str) -> list[RemarkKind]:
         found = [counted for (known, _, _), counted in self._kinds.items() if known == kind]
         return sorted(found, key=lambda counted: -counted.rows)
 

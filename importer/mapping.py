@@ -55,8 +55,7 @@ class SheetMapping:
     def leads(self, rows: Sequence[Row]) -> list[Lead | InvalidRow]:
         """Turn each row into what :meth:`lead` does, and faster where most cells are clean."""
         columns = (self.customer_id, *self.inputs)
-        table = list(zip(*(row.cells for row in rows), strict=True))
-        cells = [table[column.index] for column in columns]
+        cells = [[row.cells[column.index] for row in rows] for column in columns]
         clean = (clean_cells(column.field.kind, found) for column, found in zip(columns, cells, strict=True))
         names = [column.field.name for column in self.inputs]
         header = self.customer_id.header

@@ -75,6 +75,23 @@ class Remark:
         return f"{self.column}: {self.message}"
 
 
+@dataclass(frozen=True, slots=True)
+class RowFinding:
+    """One thing that was found about one row before any was sent. It holds no personal data."""
+
+    place: Place
+    kind: Literal["problem", "warning", "repair"]
+    """Only a row with a problem is not sent."""
+
+    code: str
+    """That of a :class:`RowProblem` or a :class:`Remark`."""
+
+    column: str
+    """The header of the column, as the sheet spells it; empty when the whole row is meant."""
+
+    message: str
+
+
 class Lead(NamedTuple):
     """A row that can be sent."""
 

@@ -49,9 +49,7 @@ def looks_decoded_wrongly(text: str) -> bool:
 
 def may_be_decoded_wrongly(texts: str) -> bool:
     """Tell, quicker than by asking for each, whether any of the `texts` that were joined to one may be."""
-    return not texts.isascii() and (
-        _PARTS.search(texts) is not None or _BEGINNING.search(texts) is not None
-    )
+    return not texts.isascii() and (_PARTS.search(texts) is not None or _BEGINNING.search(texts) is not None)
 
 
 def _is_utf_8(text: str) -> bool:

@@ -26,7 +26,7 @@ class PhoneBook:
         self._columns: list[tuple[int, str, str, str]] = []
 
     def add(self, source: str, sheet: str, header: str, entries: Sequence[tuple[int, str, str]]) -> None:
-        """Add the `entries` of a column, each a row's number, its phone and its customer id, in their order."""
+        """Add the `entries` of a column in their order: the number of a row, its phone, its customer id."""
         self._phones.extend([hash(phone) for _, phone, _ in entries])
         self._customers.extend([hash(customer) for _, _, customer in entries])
         self._rows.extend([row for row, _, _ in entries])

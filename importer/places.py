@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from importer.errors import UsageError
@@ -57,7 +57,7 @@ def refuse_bad_places(
             f"--results {results}: results are written as {', '.join(SUFFIXES)}. "
             "Let the file's name end in one of these."
         )
-    inputs = {Path(source).resolve() for source in sources if source != STANDARD_INPUT}
+    inputs = _paths(sources)
     # One --results has the rows of all files.
     outputs = [results] if results else [results_path(source, sources, None) for source in sources]
     outputs += [retry_path(source, sources, results) for source in sources]
@@ -71,17 +71,35 @@ def refuse_bad_places(
                 "or give other names with --results, --summary and --ledger."
             )
         taken.add(place)
-        if place in inputs:
-            raise UsageError(
-                f"{output} is one of the files to read, and would be replaced by what the run writes. "
-                "Rename it, run the files one at a time, or say where the results go with --results."
-            )
-        if output.is_dir():
-            raise UsageError(f"{output} is a directory, and a file is to be written there. Rename it.")
-        if not output.parent.is_dir():
-            raise UsageError(f"{output} cannot be written: there is no folder {output.parent}. Make it.")
-        if not os.access(output.parent, os.W_OK):
-            raise UsageError(
-                f"{output} cannot be written: this user may not write to {output.parent}. "
-                "Say where the results go with --results."
-            )
+        _refuse_bad_place(output, inputs)
+
+
+def refuse_bad_list(problems: Path, sources: Sequence[str]) -> None:
+    """Raise :class:`UsageError` if the list of problems that a check is to write cannot be at `problems`."""
+    if problems.suffix.casefold() not in SUFFIXES:
+        raise UsageError(
+            f"--problems {problems}: the list is written as {', '.join(SUFFIXES)}. "
+            "Let the file's name end in one of these."
+        )
+    _refuse_bad_place(problems, _paths(sources))
+
+
+def _paths(sources: Sequence[str]) -> set[Path]:
+    return {Path(source).resolve() for source in sources if source != STANDARD_INPUT}
+
+
+def _refuse_bad_place(output: Path, inputs: Set[Path]) -> None:
+    if output.resolve() in inputs:
+        raise UsageError(
+            f"{output} is one of the files to read, and would be replaced by what is written. "
+            "Rename it, run the files one at a time, or say where the results go with --results."
+        )
+    if output.is_dir():
+        raise UsageError(f"{output} is a directory, and a file is to be written there. Rename it.")
+    if not output.parent.is_dir():
+        raise UsageError(f"{output} cannot be written: there is no folder {output.parent}. Make it.")
+    if not os.access(output.parent, os.W_OK):
+        raise UsageError(
+            f"{output} cannot be written: this user may not write to {output.parent}. "
+            "Name a file in another folder."
+        )

@@ -167,6 +167,9 @@ class Settings(BaseSettings):
     summary: Annotated[_File | None, Field(description="the path of a file")] = None
     """Where the totals go as JSON."""
 
+    problems: Annotated[_File | None, Field(description="the path of a file")] = None
+    """Where a check lists everything that it finds about single rows."""
+
     log_format: Annotated[Literal["text", "json"] | None, Field(description="text or json")] = None
     """Without it, text on a terminal and JSON otherwise."""
 

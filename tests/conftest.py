@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -11,8 +13,10 @@ import pytest
 from aiohttp import ClientResponse
 from aioresponses import aioresponses
 
+from importer import cli
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from tests.local_client import NOON, RESPONSES, Client
+from tests.support import Command, Ended
 
 
 class _Response(ClientResponse):
@@ -45,3 +49,23 @@ async def client(api: LocalApi) -> AsyncIterator[Client]:
         client = Client(session)
         client.base_url = api.base_url
         yield client
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Run the command line in this process, in an empty folder, with no settings of the machine."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("CLIENT_KEY", "CLIENT_SECRET", "ENV", "LEDGER"):
+        monkeypatch.delenv(f"LEAD_IMPORTER_{name}", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+    def run(*arguments: str) -> Ended:
+        monkeypatch.setattr(sys, "argv", ["lead-importer", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.out + printed.err
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return run

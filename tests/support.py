@@ -6,14 +6,25 @@ import asyncio
 import csv
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from importer.faults import parse_fault
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 
 HEADERS = ("customer_id", "name", "phone", "address")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int
+    output: str
+    errors: str
+
+
+Command = Callable[..., Ended]
 
 
 def write_leads(path: Path, count: int, *, first: int = 1000) -> Path:

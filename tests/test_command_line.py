@@ -6,9 +6,8 @@ import io
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,8 @@ from importer import __version__, cli
 from importer.local_api import LocalApi
 from tests.support import (
     HEADERS,
+    Command,
+    Ended,
     api_beside,
     customers,
     local,
@@ -25,36 +26,6 @@ from tests.support import (
     set_faults,
     write_leads,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    code: int
-    output: str
-    errors: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Run the command line in this process, in an empty folder, with no settings of the machine."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("CLIENT_KEY", "CLIENT_SECRET", "ENV", "LEDGER"):
-        monkeypatch.delenv(f"LEAD_IMPORTER_{name}", raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-
-    def run(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["lead-importer", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        printed = capsys.readouterr()
-        assert "Traceback" not in printed.out + printed.err
-        code = ended.value.code
-        return Ended(code if isinstance(code, int) else 0, printed.out, printed.err)
-
-    return run
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "templates": ("templates",),
         "signing": ("signing",),
         "operations": ("operations",),
+        "phone_book": ("phone_book",),
         "ledger": ("ledger",),
     },
     # Input and output. (`mapping` is pure, and stands here because it is built on the templates.)
@@ -42,7 +43,14 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         ),
         "transport": ("transport",),
         "stores": ("ledger.sqlite", "ledger.rows", "ledger.statements", "ledger.writer"),
-        "results": ("results", "results.lines", "results.replacing", "results.retry", "results.tables"),
+        "results": (
+            "results",
+            "results.findings",
+            "results.lines",
+            "results.replacing",
+            "results.retry",
+            "results.tables",
+        ),
         "settings": ("settings", "settings_sources", "settings_values"),
         "local_api": ("local_api", "local_requests", "applications", "faults"),
     },
@@ -52,6 +60,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "pace": ("pace",),
         "report": ("report",),
         "intake": ("intake",),
+        "findings": ("findings",),
         "places": ("places",),
     },
     # A whole input: sent, checked, written.

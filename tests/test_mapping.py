@@ -171,6 +171,42 @@ def test_a_defused_phone_is_made_whole_before_it_is_repaired() -> None:
     assert [note.code for note in lead.notes] == ["country_code"]
 
 
+CELLS = st.sampled_from(
+    [
+        "",
+        "7",
+        "0901234567",
+        "901234567",
+        "0996123456",
+        "An",
+        "'An",
+        "O'Brien",
+        "Nguyá»…n",
+        "Thị\xa0Xã",
+        "12.000",
+    ]
+)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Row,
+            st.builds(Place, st.just("leads.csv"), st.just(""), st.integers(2, 9)),
+            st.tuples(CELLS, CELLS, CELLS, CELLS),
+            st.sampled_from([(), (), (RowProblem("error_cell", "mend it", "name"),)]),
+        )
+    )
+)
+def test_many_rows_become_what_each_of_them_becomes(rows: list[Row]) -> None:
+    for mapping in (
+        choose(*ENGLISH),
+        replace(choose(*ENGLISH), strict=True),
+        choose("7", *ENGLISH[1:], columns={"customer_id": "7"}),
+    ):
+        assert mapping.leads(rows) == [mapping.lead(row) for row in rows]
+
+
 def test_two_columns_for_one_field_are_never_guessed() -> None:
     with pytest.raises(MappingError, match=r"'SĐT', 'Di động' all fit phone.*--map 'phone=SĐT'"):
         choose("customer_id", "name", "SĐT", "Di động", "address")

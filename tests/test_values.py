@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from importer.formulas import undefuse
 from importer.remarks import PROBLEMS, REPAIRS, WARNINGS
 from importer.templates import KINDS, Kind
-from importer.values import CLEAN_EMAIL, IS_CLEAN, PROVINCE_CODES, fault_of, plausible_email, read_value
+from importer.values import (
+    CLEAN_EMAIL,
+    IS_CLEAN,
+    PROVINCE_CODES,
+    clean_cells,
+    fault_of,
+    plausible_email,
+    read_value,
+)
 
 
 def said(kind: Kind, text: str, *, repair: bool = True) -> tuple[str, list[str], str]:
@@ -311,3 +319,18 @@ def test_text_that_was_decoded_wrongly_is_sent_with_a_warning() -> None:
     assert reading.value == "Nguyá»…n Thị Lan"
     assert [remark.code for remark in reading.remarks] == ["decoded_wrongly"]
     assert read_value("text", "Nguyễn Thị Lan", "Họ tên").remarks == ()
+
+
+@given(
+    st.sampled_from(KINDS),
+    st.lists(
+        st.text(max_size=8)
+        | st.text("NguyễnáôÃ»º…“”'\n\xa0\u200b\ufffd ", max_size=8)
+        | st.text("Nguyễn Thị ôê", max_size=8).map(lambda text: text.encode().decode("latin-1"))
+        | st.sampled_from(["0901234567", "7", "079190001234", "an@example.com"]),
+        max_size=6,
+    ),
+)
+def test_cells_are_found_clean_together_as_each_of_them_is(kind: Kind, cells: list[str]) -> None:
+    found = [bool(sign) for sign in clean_cells(kind, cells)]
+    assert found == [bool(cell and IS_CLEAN[kind](cell)) for cell in cells]

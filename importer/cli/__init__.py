@@ -10,7 +10,7 @@ import gc
 import io
 import signal
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +33,7 @@ from importer.cli.options import (
     LogFormat,
     NoRepair,
     OnDoubt,
+    Problems,
     Proxy,
     Quiet,
     Rate,
@@ -140,6 +141,7 @@ def check(
     no_repair: NoRepair = None,
     strict: Strict = None,
     limit: Limit = None,
+    problems: Problems = None,
     env: Environment = None,
     base_url: BaseUrl = None,
     config: Config = None,
@@ -148,16 +150,26 @@ def check(
     from importer.checking import check_files
     from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_check
+    from importer.findings import FindingList
     from importer.importing import spooled
     from importer.intake import Selection
+    from importer.places import refuse_bad_list
 
     loaded = _settings(context)
-    with spooled(files, sys.stdin.buffer) as spool:
-        report = check_files(files, Selection.of(loaded.settings), spool=spool, limit=loaded.settings.limit)
+    settings = loaded.settings
+    if settings.problems:
+        refuse_bad_list(settings.problems, files)
+    listing = FindingList() if settings.problems else nullcontext()
+    with spooled(files, sys.stdin.buffer) as spool, listing as findings:
+        report = check_files(
+            files, Selection.of(settings), spool=spool, limit=settings.limit, findings=findings
+        )
+        if findings and settings.problems:
+            findings.write(settings.problems)
     report.notices[:0] = loaded.notices
-    address = loaded.settings.api_address() or "http://127.0.0.1:(any free port)"
+    address = settings.api_address() or "http://127.0.0.1:(any free port)"
     with reader_may_leave():
-        show_check(Screen(), report, address)
+        show_check(Screen(), report, address, settings.problems)
     raise typer.Exit(report.exit_code)
 
 

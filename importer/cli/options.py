@@ -201,6 +201,15 @@ LedgerFile = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+Problems = Annotated[
+    Path | None,
+    typer.Option(
+        "--problems",
+        metavar="FILE",
+        help="All problems, warnings and repairs, a line each, as .csv, .jsonl or .xlsx.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Summary = Annotated[
     Path | None,
     typer.Option("--summary", metavar="FILE", help="The totals as JSON.", rich_help_panel=_OUTPUT),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -90,8 +91,8 @@ def log_report(log: LineLog, report: ImportReport, *, dry_run: bool = False) -> 
     )
 
 
-def show_check(console: Console, report: CheckReport, base_url: str) -> None:
-    """Print what `check` found, for 80 columns."""
+def show_check(console: Console, report: CheckReport, base_url: str, listed: Path | None = None) -> None:
+    """Print what `check` found, for 80 columns; `listed` is the file that has all of it."""
     for notice in report.notices:
         console.print(text(f"Note: {notice}", "yellow"))
     for checked in report.inputs:
@@ -123,6 +124,10 @@ def show_check(console: Console, report: CheckReport, base_url: str) -> None:
             "bold",
         )
     )
+    if listed:
+        console.print(text(f"All problems, warnings and repairs: {listed}"), soft_wrap=True)
+    elif any(kind.rows_left_out for kind in (*report.problems, *report.warnings, *report.repairs)):
+        console.print(text("--problems FILE lists the rows that are left out here"), soft_wrap=True)
 
 
 def _show_kinds(

@@ -16,14 +16,17 @@ hold at all, such as a control character in a workbook, becomes a sign that says
 
 from __future__ import annotations
 
+from importer.results.findings import FINDING_COLUMNS, write_findings
 from importer.results.lines import COLUMNS, SUFFIXES, write_results, write_summary
 from importer.results.retry import RetryRow, RetryTable, write_retry
 
 __all__ = [
     "COLUMNS",
+    "FINDING_COLUMNS",
     "SUFFIXES",
     "RetryRow",
     "RetryTable",
+    "write_findings",
     "write_results",
     "write_retry",
     "write_summary",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 from importer.errors import UsageError
 from importer.model import ResultRow
 from importer.results.replacing import replacing
-from importer.results.tables import Cell, Table, write_csv, write_workbook
+from importer.results.tables import Cell, Table, write_csv, write_json_lines, write_workbook
 
 # Each column with its width on a sheet.
 _WIDTHS = {
@@ -39,9 +37,6 @@ COLUMNS: tuple[str, ...] = tuple(_WIDTHS)
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
 """What the name of a results file may end in; it decides the format."""
 
-# JSON may hold them as they are, yet some readers (`str.splitlines`, JavaScript) take them for line ends.
-_LINE_END = re.compile("[\x85\u2028\u2029]")
-
 
 def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
     """Write `rows` to `path` in the order given, in the format of its suffix: .csv, .jsonl or .xlsx.
@@ -57,7 +52,8 @@ def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
         )
     with replacing(path) as file:
         if suffix == ".jsonl":
-            _write_json_lines(file, rows)
+            objects = (zip(COLUMNS, chain(_cells(row), [list(row.notes)]), strict=True) for row in rows)
+            write_json_lines(file, map(dict, objects))
             return
         lines = ([*_cells(row), "; ".join(row.notes)] for row in rows)
         if suffix == ".csv":
@@ -74,14 +70,6 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
     text = json.dumps(dict(summary), ensure_ascii=False, indent=2)
     with replacing(path) as file:
         file.write(f"{text}\n".encode(errors="replace"))
-
-
-def _write_json_lines(file: IO[bytes], rows: Iterable[ResultRow]) -> None:
-    encode = json.JSONEncoder(ensure_ascii=False).encode
-    for row in rows:
-        line = encode(dict(zip(COLUMNS, chain(_cells(row), [list(row.notes)]), strict=True)))
-        line = _LINE_END.sub(lambda end: f"\\u{ord(end[0]):04x}", line)
-        file.write(f"{line}\n".encode(errors="replace"))
 
 
 def _cells(row: ResultRow) -> list[Cell]:

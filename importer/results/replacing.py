@@ -21,16 +21,19 @@ _ADVICE = {
 }
 _ADVICE[errno.EPERM] = _ADVICE[errno.EROFS] = _ADVICE[errno.EACCES]
 
+_OTHERWISE = "The ledger has the results: `lead-importer results FILE` writes them again."
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[IO[bytes]]:
     """Open a temporary file in the folder of `path`, and put it in the place of `path` when the body is done.
 
     Only its owner can read a new file, since it holds personal data; a file that was there keeps its mode. A
     symbolic link stays one, and what it points to is replaced. If the body raises, `path` is as it was and
-    the temporary file is gone. Raises :class:`ResultsError` for an :class:`OSError`, the body's own too.
+    the temporary file is gone. Raises :class:`ResultsError` for an :class:`OSError`, the body's own too,
+    which says `otherwise` at its end.
     """
-    with translating(path):
+    with translating(path, otherwise=otherwise):
         target = Path(os.path.realpath(path))
         descriptor, name = tempfile.mkstemp(prefix=".lead-importer-", suffix=".tmp", dir=target.parent)
         temporary = Path(name)
@@ -48,14 +51,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def translating(path: Path) -> Iterator[None]:
+def translating(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[None]:
     """Raise :class:`ResultsError` for an :class:`OSError` of the body, which writes `path`."""
     try:
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
         advice = _ADVICE.get(error.errno or 0, "Name another file.")
-        raise ResultsError(
-            f"{path}: the file cannot be written ({reason}). {advice} The ledger has the results: "
-            "`lead-importer results FILE` writes them again."
-        ) from error
+        raise ResultsError(f"{path}: the file cannot be written ({reason}). {advice} {otherwise}") from error

@@ -1,11 +1,12 @@
-"""Tables to files: CSV, and workbooks in which every text is a text cell."""
+"""Tables to files: CSV, JSON lines, and workbooks in which every text is a text cell."""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
@@ -33,6 +34,9 @@ _LINE_BREAK = re.compile(r"\r\n?")
 
 # Spreadsheets take this spelling for the character of that number (ISO/IEC 29500-1, 22.9.2.19, "ST_Xstring").
 _ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+
+# JSON may hold them as they are, yet some readers (`str.splitlines`, JavaScript) take them for line ends.
+_LINE_END = re.compile("[\x85\u2028\u2029]")
 
 # What Excel allows in no sheet's name; nor may an apostrophe begin or end one.
 _NO_TITLE = re.compile("[\\[\\]:*?/\\\\\x00-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -65,6 +69,14 @@ def write_csv(file: IO[bytes], headers: Sequence[str], rows: Iterable[Sequence[C
     text.flush()
     # Else the end of the wrapper would close a file that is not its own.
     text.detach()
+
+
+def write_json_lines(file: IO[bytes], rows: Iterable[Mapping[str, object]]) -> None:
+    """Write each of `rows` as one object on a line of its own, in UTF-8."""
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    for row in rows:
+        line = _LINE_END.sub(lambda end: f"\\u{ord(end[0]):04x}", encode(row))
+        file.write(f"{line}\n".encode(errors="replace"))
 
 
 def write_workbook(file: IO[bytes], path: Path, tables: Iterable[Table]) -> None:
