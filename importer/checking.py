@@ -212,16 +212,19 @@ class _Check:
                 seen.add(mark)
         return leads
 
-    def _note_phones(self, given: Input, leads: Sequence[Lead]) -> None:
+    def _note_phones(self, given: Input, leads: Iterable[Lead]) -> None:
         for column in given.mapping.inputs:
             if column.field.kind == "phone":
                 name = column.field.name
-                entries = [
-                    (lead.place.row, str(phone), lead.customer_id)
-                    for lead in leads
-                    if (phone := lead.inputs.get(name))
-                ]
-                self._phones.add(given.sheet.source, given.sheet.name, column.header, entries)
+                having = [lead for lead in leads if lead.inputs.get(name)]
+                self._phones.add(
+                    given.sheet.source,
+                    given.sheet.name,
+                    column.header,
+                    [lead.place.row for lead in having],
+                    [str(lead.inputs[name]) for lead in having],
+                    [lead.customer_id for lead in having],
+                )
 
     def _refused(self, place: Place, problem: RowProblem) -> None:
         self._found(RowFinding(place, "problem", problem.code, problem.column, problem.message))

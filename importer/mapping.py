@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 
 from importer.errors import MappingError
 from importer.formulas import undefuse
@@ -56,17 +57,19 @@ class SheetMapping:
         """Turn each row into what :meth:`lead` does, and faster where most cells are clean."""
         columns = (self.customer_id, *self.inputs)
         cells = [[row.cells[column.index] for row in rows] for column in columns]
-        clean = (clean_cells(column.field.kind, found) for column, found in zip(columns, cells, strict=True))
+        customer_ids, *inputs = cells
+        if self.customer_id.header in customer_ids:
+            return [self.lead(row) for row in rows]
         names = [column.field.name for column in self.inputs]
-        header = self.customer_id.header
-        return [
-            Lead(row.place, customer_id, dict(zip(names, values, strict=True)))
-            if sound and not row.problems and customer_id != header
-            else self.lead(row)
-            for row, (customer_id, *values), sound in zip(
-                rows, zip(*cells, strict=True), map(all, zip(*clean, strict=True)), strict=True
-            )
-        ]
+        places = [row.place for row in rows]
+        found = map(dict, map(zip, repeat(names), zip(*inputs, strict=True)))
+        leads: list[Lead | InvalidRow] = list(map(Lead, places, customer_ids, found))
+        clean = [clean_cells(column.field.kind, known) for column, known in zip(columns, cells, strict=True)]
+        clean.append([not row.problems for row in rows])
+        for position, sound in enumerate(map(all, zip(*clean, strict=True))):
+            if not sound:
+                leads[position] = self.lead(rows[position])
+        return leads
 
     def lead(self, row: Row) -> Lead | InvalidRow:
         """Turn a row into a lead, or say everything that keeps it from being one."""

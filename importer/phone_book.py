@@ -25,11 +25,19 @@ class PhoneBook:
         self._rows = array("I")
         self._columns: list[tuple[int, str, str, str]] = []
 
-    def add(self, source: str, sheet: str, header: str, entries: Sequence[tuple[int, str, str]]) -> None:
-        """Add the `entries` of a column in their order: the number of a row, its phone, its customer id."""
-        self._phones.extend([hash(phone) for _, phone, _ in entries])
-        self._customers.extend([hash(customer) for _, _, customer in entries])
-        self._rows.extend([row for row, _, _ in entries])
+    def add(
+        self,
+        source: str,
+        sheet: str,
+        header: str,
+        rows: Sequence[int],
+        phones: Sequence[str],
+        customers: Sequence[str],
+    ) -> None:
+        """Add phones of a column in their order, with the numbers of their rows and their customer ids."""
+        self._phones.extend(map(hash, phones))
+        self._customers.extend(map(hash, customers))
+        self._rows.extend(rows)
         if self._columns and self._columns[-1][1:] == (source, sheet, header):
             self._columns.pop()
         self._columns.append((len(self._phones), source, sheet, header))

@@ -24,7 +24,8 @@ def test_each_phone_is_told_that_an_earlier_entry_has_under_another_customer(
     customer_of: dict[str, str] = {}
     expected = []
     for sheet, header, entries in columns:
-        book.add("leads.xlsx", sheet, header, entries)
+        rows, phones, customers = zip(*entries, strict=True) if entries else ((), (), ())
+        book.add("leads.xlsx", sheet, header, rows, phones, customers)
         expected += [
             (Place("leads.xlsx", sheet, row), header)
             for row, phone, customer in entries
