@@ -26,7 +26,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # Input and output. (`mapping` is pure, and stands here because it is built on the templates.)
     {
-        "mapping": ("mapping", "values", "phones", "remarks"),
+        "mapping": ("mapping", "examples", "values", "phones", "remarks"),
         "sheets": (
             "sheets",
             "sheets.archive",
