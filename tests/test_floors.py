@@ -52,6 +52,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "pace": ("pace",),
         "report": ("report",),
         "intake": ("intake",),
+        "blanks": ("blanks",),
         "places": ("places",),
     },
     # A whole input: sent, checked, written.
@@ -61,7 +62,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "importing": ("importing",),
         "console": ("console", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.options", "cli.running", "__main__")},
+    {"cli": ("cli", "cli.options", "cli.running", "cli.templates", "__main__")},
 )
 
 PART_OF = {
