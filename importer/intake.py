@@ -134,6 +134,7 @@ def _mapped(
     sheets: Sequence[Sheet], path: str, templates: Sequence[Template], selection: Selection
 ) -> tuple[list[Input], list[str]]:
     inputs: list[Input] = []
+    notices: list[str] = []
     refusals: list[MappingError] = []
     for sheet in sheets:
         where = f"{sheet.source}, sheet {sheet.name}" if sheet.name else sheet.source
@@ -146,10 +147,28 @@ def _mapped(
             refusals.append(error)
         else:
             mapping = replace(mapping, repair=selection.repair, strict=selection.strict)
+            if sheet.beginning and mapping.is_example(sheet.beginning[0]):
+                sheet, notice = _without_example(sheet)
+                notices.append(notice)
             inputs.append(Input(sheet, mapping, path))
     if not inputs:
         raise refusals[0]
-    return inputs, [f"left out a sheet: {refusal}" for refusal in refusals]
+    return inputs, notices + [f"left out a sheet: {refusal}" for refusal in refusals]
+
+
+def _without_example(sheet: Sheet) -> tuple[Sheet, str]:
+    """Return `sheet` without its first row, which is an example, and what the person should know of it."""
+    example, *following = sheet.beginning
+
+    def read() -> Iterator[list[Row]]:
+        lists = iter(sheet.read())
+        first = next(filter(None, lists))
+        yield first[1:]
+        yield from lists
+
+    nothing = "" if following else ", and nothing is filled in below it yet"
+    notice = f"{example.place}: the example row was left out{nothing}"
+    return replace(sheet, read=read, height=max(sheet.height - 1, 0), beginning=tuple(following)), notice
 
 
 def entry_of(sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity) -> Entry:

@@ -3,7 +3,8 @@
 A column belongs to a field when its header is the field's name, title or one of its synonyms, without regard
 to case, accents, blanks and punctuation. Where two columns fit one field, or two templates fit the headers,
 nothing is guessed: the error says what to type. A row that repeats the headers, or adds up those above, is
-no lead: ``repeated_header``, ``total_row``.
+no lead: ``repeated_header``, ``total_row``. Nor is one that is marked as the example of an empty workbook:
+``example_row``.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from functools import lru_cache
 from itertools import repeat
 
 from importer.errors import MappingError
+from importer.examples import example_row, is_marked, is_untouched
 from importer.formulas import undefuse
 from importer.model import InvalidRow, Lead, Remark, Row, RowProblem
 from importer.templates import Field, Template, customer_id_field
@@ -87,10 +89,26 @@ class SheetMapping:
         ):
             return InvalidRow(row.place, (line, *row.problems))
         if problems:
+            if is_marked(self._shown(self.customer_id, row)):
+                return InvalidRow(row.place, (example_row(self.customer_id.header), *row.problems))
             # A malformed id may be a name or an address that slipped into the column; it goes no further.
             known = any(problem.column == self.customer_id.header for problem in problems)
             return InvalidRow(row.place, tuple(problems), "" if known else customer_id, tuple(notes))
         return Lead(row.place, customer_id, inputs, tuple(notes))
+
+    def is_example(self, row: Row) -> bool:
+        """Tell whether `row` is the example row of an empty workbook, and nothing of a person's is in it."""
+        return (
+            not row.problems
+            and is_marked(self._shown(self.customer_id, row))
+            and all(
+                is_untouched(column.field, undefuse(self._shown(column, row)))
+                for column in (self.customer_id, *self.inputs)
+            )
+        )
+
+    def _shown(self, column: Column, row: Row) -> str:
+        return row.cells[column.index] if column.index < len(row.cells) else ""
 
     def _value(self, column: Column, row: Row, problems: list[RowProblem], notes: list[Remark]) -> str:
         text = row.cells[column.index] if column.index < len(row.cells) else ""

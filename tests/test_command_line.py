@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from importer import __version__, cli
@@ -38,10 +39,11 @@ def test_the_version_is_that_of_the_package(command: Command) -> None:
     assert command("--version").output == f"lead-importer {__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["run", "check", "results", "templates", "local-api"])
+@pytest.mark.parametrize("name", ["run", "check", "results", "templates", "templates new", "local-api"])
 def test_help_teaches_each_command(command: Command, name: str) -> None:
-    assert name in command("--help").output
-    ended = command(name, "--help")
+    *above, last = name.split()
+    assert last in command(*above, "--help").output
+    ended = command(*above, last, "--help")
     assert ended.code == 0
     assert max(map(len, ended.output.splitlines())) <= 80
 
@@ -212,6 +214,13 @@ WRONG_USE = [
     (["run", "leads.csv", "--base-url", "http://example.org"], "http"),
     (["run", "leads.csv", "--env", "local", "--ledger", "columns.csv"], "is no ledger"),
     (["check", "nowhere.csv"], "nowhere.csv is not there"),
+    (["templates", "new"], "NAME"),
+    (["templates", "new", "9"], "no template '9'"),
+    (["templates", "new", "own.toml"], "own.toml cannot be read"),
+    (["templates", "new", "1", "-o", "blank.csv"], "-o blank.xlsx"),
+    (["templates", "new", "1", "-o", "."], "-o leads.xlsx"),
+    (["templates", "new", "1", "-o", "broken.xlsx"], "broken.xlsx is there already"),
+    (["templates", "new", "1", "-o", "no/blank.xlsx"], "Create the folder first"),
     (["local-api", "--fault", "nonsense"], "nonsense"),
     (["run", "--nonsense"], "--nonsense"),
 ]
@@ -529,6 +538,67 @@ def test_quiet_says_nothing_when_all_went_well_and_everything_when_not(
     ended = command("run", "more.csv", *quiet)
     assert (ended.code, ended.output) == (1, "")
     assert "1 row to mend: more.retry.csv" in ended.errors
+
+
+def test_an_empty_workbook_is_filled_in_and_imported_without_its_example(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    ended = command("templates", "new", "1")
+    assert ended == Ended(0, "Written: leads.xlsx\nFill it in, then: lead-importer check leads.xlsx\n", "")
+    ended = command("run", "leads.xlsx", *local(api, tmp_path))
+    assert ended.code == 0
+    assert "nothing is filled in below it yet" in ended.errors
+    workbook = openpyxl.load_workbook(tmp_path / "leads.xlsx")
+    workbook.active.append(["0007", "An", "0912345678", "1 Lê Lợi"])
+    workbook.active.append(["8", "", "0912345679", "2 Lê Lợi"])
+    workbook.save(tmp_path / "leads.xlsx")
+    assert "row 2: the example row was left out" in " ".join(command("check", "leads.xlsx").output.split())
+    assert command("run", "leads.xlsx", *local(api, tmp_path, "--summary", "totals.json")).code == 1
+    assert json.loads((tmp_path / "totals.json").read_text(encoding="utf-8"))["read"] == 2
+    results = read_results(tmp_path / "leads.results.csv")
+    assert [(line["row"], line["outcome"]) for line in results] == [("3", "created"), ("4", "invalid")]
+    assert customers(api) == ["0007"]
+    retry = tmp_path / "leads.retry.xlsx"
+    assert [row[0] for row in openpyxl.load_workbook(retry).active.values] == ["Mã KH *", "8"]
+    retry.unlink()
+    ended = command("results", "leads.xlsx", "--ledger", "ledger.sqlite3")
+    assert "Note: leads.xlsx, sheet Leads, row 2: the example row was left out" in ended.errors
+    assert retry.exists()
+
+
+def test_a_lead_under_the_mark_of_the_example_goes_to_the_rows_to_mend(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    (tmp_path / "leads.csv").write_text(f"{','.join(HEADERS)}\nVÍ DỤ 7,An,0901,x\n", encoding="utf-8")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 1
+    (line,) = read_results(tmp_path / "leads.results.csv")
+    assert (line["outcome"], line["error_code"]) == ("invalid", "example_row")
+    assert "write the customer id alone if this is a lead, else delete the row" in line["error_message"]
+    retry = tmp_path / "leads.retry.csv"
+    assert command("run", "leads.retry.csv", *local(api, tmp_path)).code == 1
+    assert customers(api) == []
+    retry.write_text(retry.read_text(encoding="utf-8-sig").replace("VÍ DỤ ", ""), encoding="utf-8")
+    assert command("run", "leads.retry.csv", *local(api, tmp_path)).code == 0
+    assert customers(api) == ["7"]
+
+
+def test_an_empty_workbook_of_ones_own_template_names_it_in_the_next_step(
+    command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "my own.toml").write_text('fields = ["name"]', encoding="utf-8")
+    (tmp_path / "blank.xlsx").touch()
+    assert command("templates", "new", "my own.toml", "-o", "blank.xlsx").code == 2
+    ended = command("templates", "new", "my own.toml", "-o", "blank.xlsx", "--force")
+    step = "lead-importer check blank.xlsx --template 'my own.toml'"
+    assert ended.output.splitlines()[1] == f"Fill it in, then: {step}"
+    assert command("check", "blank.xlsx", "--template", "my own.toml").code == 0
+
+
+def test_templates_alone_are_listed_and_say_how_to_get_a_workbook(command: Command) -> None:
+    ended = command("templates")
+    assert ended.code == 0
+    assert [f"Template {name}:" in ended.output for name in ("1", "2", "3")] == [True] * 3
+    assert "lead-importer templates new 1 -o leads.xlsx" in ended.output
 
 
 def test_several_files_have_results_each_or_one_together(

@@ -27,7 +27,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # Input and output. (`mapping` is pure, and stands here because it is built on the templates.)
     {
-        "mapping": ("mapping", "values", "phones", "remarks"),
+        "mapping": ("mapping", "examples", "values", "phones", "remarks"),
         "sheets": (
             "sheets",
             "sheets.archive",
@@ -61,6 +61,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "report": ("report",),
         "intake": ("intake",),
         "findings": ("findings",),
+        "blanks": ("blanks",),
         "places": ("places",),
     },
     # A whole input: sent, checked, written.
@@ -70,7 +71,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "importing": ("importing",),
         "console": ("console", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.options", "cli.running", "__main__")},
+    {"cli": ("cli", "cli.options", "cli.running", "cli.templates", "__main__")},
 )
 
 PART_OF = {

@@ -244,6 +244,101 @@ def test_what_a_sheet_has_to_say_is_passed_on(tmp_path: Path) -> None:
     assert any("Secret" in notice for notice in notices)
 
 
+# The example row of an empty workbook
+
+TITLES = "Mã KH *,Họ tên *,SĐT *,Địa chỉ *"
+EXAMPLE = 'VÍ DỤ 1333,Nguyễn Thị Minh Anh,0901234567,"101 Nguyễn Văn Cừ, Quận 5, TP. Hồ Chí Minh"'
+FILLED_IN = "7,An,0912345678,x"
+
+
+def text_file(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    "example",
+    [EXAMPLE, EXAMPLE.replace("0901", "901"), EXAMPLE.replace("VÍ DỤ", "Ví dụ:"), "VÍ DỤ 1333,,,"],
+    ids=["as written", "without its zero", "mark retyped", "cleared"],
+)
+def test_the_example_row_is_left_out_with_a_notice_and_the_others_keep_their_numbers(
+    tmp_path: Path, example: str
+) -> None:
+    path = text_file(tmp_path / "leads.csv", TITLES, example, FILLED_IN)
+    for _ in range(2):
+        (found,), notices = opened(path)
+        (lead,) = leads_of(found)
+        assert isinstance(lead, Lead)
+        assert lead.place.row == 3
+        assert [[row.place.row for row in rows] for rows in found.sheet.chunks()] == [[3]]
+        assert found.sheet.height == 1
+        assert notices == [f"{path}, row 2: the example row was left out"]
+
+
+def test_an_example_row_below_blank_ones_is_still_the_first(tmp_path: Path) -> None:
+    ((found,), notices) = opened(text_file(tmp_path / "leads.csv", TITLES, ",,,", "", EXAMPLE, FILLED_IN))
+    assert [lead.place.row for lead in leads_of(found)] == [5]
+    assert "row 4: the example row" in notices[0]
+
+
+@pytest.mark.parametrize(
+    "touched",
+    [
+        "VÍ DỤ 1333,An,0912345678,x",
+        EXAMPLE.replace("0901234567", "0901234568"),
+        EXAMPLE.replace("1333", "1334"),
+        f"{EXAMPLE},more",
+    ],
+)
+def test_a_lead_written_over_the_example_is_never_lost_with_the_mark(tmp_path: Path, touched: str) -> None:
+    (found,), notices = opened(text_file(tmp_path / "leads.csv", TITLES, touched, FILLED_IN))
+    over, lead = leads_of(found)
+    assert isinstance(over, InvalidRow)
+    assert (over.problems[0].code, over.problems[0].column) == ("example_row", "Mã KH *")
+    assert isinstance(lead, Lead)
+    assert notices == []
+
+
+def test_a_lead_written_over_the_whole_example_is_a_lead(tmp_path: Path) -> None:
+    (found,), notices = opened(text_file(tmp_path / "leads.csv", TITLES, EXAMPLE.replace("VÍ DỤ ", "")))
+    assert [type(lead) for lead in leads_of(found)] == [Lead]
+    assert notices == []
+
+
+def test_an_example_row_that_is_not_the_first_is_no_lead_and_is_counted(tmp_path: Path) -> None:
+    (found,), notices = opened(text_file(tmp_path / "leads.csv", TITLES, FILLED_IN, EXAMPLE))
+    _, example = leads_of(found)
+    assert isinstance(example, InvalidRow)
+    assert [problem.code for problem in example.problems] == ["example_row"]
+    assert notices == []
+
+
+def test_the_second_of_two_example_rows_is_no_lead_and_is_counted(tmp_path: Path) -> None:
+    (found,), notices = opened(text_file(tmp_path / "leads.csv", TITLES, EXAMPLE, EXAMPLE))
+    assert [type(lead) for lead in leads_of(found)] == [InvalidRow]
+    assert len(notices) == 1
+
+
+def test_the_example_of_another_template_is_no_lead_and_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('fields = [{name = "name", example = "Lan"}]', encoding="utf-8")
+    path = text_file(tmp_path / "leads.csv", TITLES, EXAMPLE, FILLED_IN)
+    (found,), notices = opened(path, template=str(tmp_path / "own.toml"))
+    assert [type(lead) for lead in leads_of(found)] == [InvalidRow, Lead]
+    assert notices == []
+
+
+def test_the_example_row_of_every_sheet_is_left_out(tmp_path: Path) -> None:
+    example = ("VÍ DỤ 1333", "Nguyễn Thị Minh Anh", "0901234567", "")
+    path = book(tmp_path / "leads.xlsx", {"a": [HEADERS, example, JOHN], "b": [HEADERS, example]})
+    (first, second), notices = opened(path)
+    assert [lead.place.row for lead in leads_of(first)] == [3]
+    assert leads_of(second) == []
+    assert notices == [
+        f"{path}, sheet a, row 2: the example row was left out",
+        f"{path}, sheet b, row 2: the example row was left out, and nothing is filled in below it yet",
+    ]
+
+
 # What the ledger keeps
 
 PLACE = Place("leads.csv", "", 7)

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from importer.errors import MappingError
+from importer.examples import example_cell
 from importer.identity import account_id, lead_key
 from importer.mapping import SheetMapping, choose_mapping, fold
 from importer.model import InvalidRow, Lead, Place, Row, RowProblem
-from importer.templates import Kind, shipped_templates
+from importer.templates import Kind, customer_id_field, shipped_templates
 from importer.values import fault_of
 
 ENGLISH = ("customer_id", "name", "phone", "address")
@@ -205,6 +206,30 @@ def test_many_rows_become_what_each_of_them_becomes(rows: list[Row]) -> None:
         choose("7", *ENGLISH[1:], columns={"customer_id": "7"}),
     ):
         assert mapping.leads(rows) == [mapping.lead(row) for row in rows]
+
+
+def test_a_row_that_is_marked_as_the_example_is_no_lead_whatever_else_is_wrong() -> None:
+    known = RowProblem("lost_digits", "…", "phone")
+    for mapping in (choose(*ENGLISH), replace(choose(*ENGLISH), strict=True, repair=False)):
+        invalid = mapping.lead(row("VÍ DỤ 1333", "John", "", "x", problems=(known,)))
+        assert isinstance(invalid, InvalidRow)
+        assert [(problem.code, problem.column) for problem in invalid.problems] == [
+            ("example_row", "customer_id"),
+            ("lost_digits", "phone"),
+        ]
+        assert invalid.customer_id == ""
+        assert "1333" not in invalid.problems[0].message
+
+
+def test_a_row_that_the_reader_finds_fault_with_is_never_left_out_as_the_example() -> None:
+    fields = (customer_id_field(), *shipped_templates()["1"].fields)
+    cells = [example_cell(field) for field in fields]
+    mapping = choose(*ENGLISH)
+    assert mapping.is_example(row(*cells))
+    assert mapping.is_example(row(*cells[:2]))
+    assert not mapping.is_example(row(*cells, problems=(RowProblem("too_many_cells", "…"),)))
+    assert not mapping.is_example(row("1333", *cells[1:]))
+    assert not mapping.is_example(row())
 
 
 def test_two_columns_for_one_field_are_never_guessed() -> None:

@@ -46,6 +46,7 @@ from importer.cli.options import (
     TimeoutSeconds,
     Verbose,
 )
+from importer.cli.templates import commands as template_commands
 from importer.errors import ImporterError, unexpected
 
 if TYPE_CHECKING:
@@ -203,15 +204,7 @@ def results(
         typer.echo(f"Written: {path}")
 
 
-@app.command()
-def templates() -> None:
-    """List the input templates: the fields of a lead, and the headers that fit them."""
-    from importer.cli.running import reader_may_leave
-    from importer.console import Screen, show_templates
-    from importer.templates import customer_id_field, shipped_templates
-
-    with reader_may_leave():
-        show_templates(Screen(), customer_id_field(), shipped_templates().values())
+app.add_typer(template_commands, name="templates")
 
 
 @app.command(

@@ -180,6 +180,9 @@ def show_templates(console: Console, customer_id: Field, templates: Iterable[Tem
             table.add_row(field.name, ", ".join((field.title, *field.synonyms)))
         console.print(table)
         console.print()
+    console.print("An empty workbook to fill in:", style="bright_black")
+    console.print("lead-importer templates new 1 -o leads.xlsx", markup=False)
+    console.print()
     console.print("A template of your own is a TOML file: --template FILE. Its form is", style="bright_black")
     console.print(
         'title = "Name and phone"\nfields = ["name", "phone", {name = "city", synonyms = ["tỉnh"]}]',

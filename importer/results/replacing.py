@@ -26,28 +26,36 @@ _OTHERWISE = "The ledger has the results: `lead-importer results FILE` writes th
 
 @contextmanager
 def replacing(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of `path` as :func:`in_place_of` does.
+
+    Raises :class:`ResultsError` for an :class:`OSError`, the body's own too, with `otherwise` at its end.
+    """
+    with translating(path, otherwise=otherwise), in_place_of(path) as file:
+        yield file
+
+
+@contextmanager
+def in_place_of(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary file in the folder of `path`, and put it in the place of `path` when the body is done.
 
     Only its owner can read a new file, since it holds personal data; a file that was there keeps its mode. A
     symbolic link stays one, and what it points to is replaced. If the body raises, `path` is as it was and
-    the temporary file is gone. Raises :class:`ResultsError` for an :class:`OSError`, the body's own too,
-    which says `otherwise` at its end.
+    the temporary file is gone. Raises :class:`OSError`.
     """
-    with translating(path, otherwise=otherwise):
-        target = Path(os.path.realpath(path))
-        descriptor, name = tempfile.mkstemp(prefix=".lead-importer-", suffix=".tmp", dir=target.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileNotFoundError):
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            temporary.replace(target)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+    target = Path(os.path.realpath(path))
+    descriptor, name = tempfile.mkstemp(prefix=".lead-importer-", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileNotFoundError):
+            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        temporary.replace(target)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -56,6 +64,11 @@ def translating(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        advice = _ADVICE.get(error.errno or 0, "Name another file.")
-        raise ResultsError(f"{path}: the file cannot be written ({reason}). {advice} {otherwise}") from error
+        raise ResultsError(f"{refusal(path, error)} {otherwise}") from error
+
+
+def refusal(path: Path, error: OSError) -> str:
+    """Return why `path` cannot be written, and what to do about it."""
+    reason = error.strerror or type(error).__name__
+    advice = _ADVICE.get(error.errno or 0, "Name another file.")
+    return f"{path}: the file cannot be written ({reason}). {advice}"

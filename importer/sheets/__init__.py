@@ -14,8 +14,9 @@ problem of a row        meaning
 ``error_cell``          a cell shows an error of the spreadsheet, such as ``#N/A``
 ======================  ==========================================================================
 
-Two more, ``repeated_header`` and ``total_row``, are told by :mod:`importer.mapping`, which knows what the
-columns mean: rows below the headers that repeat them, or add up what stands above.
+Three more, ``repeated_header``, ``total_row`` and ``example_row``, are told by :mod:`importer.mapping`, which
+knows what the columns mean: rows below the headers that repeat them, add up what stands above, or are marked
+as an example.
 
 The headers need not be in the first row: titles, addresses and dates may stand above them, and in a workbook
 they may take two lines, joined by merged cells (:mod:`importer.sheets.headers`). Rows keep their numbers.

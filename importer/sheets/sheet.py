@@ -33,6 +33,9 @@ class Sheet:
     read: Callable[[], Iterator[list[Row]]] = field(repr=False, compare=False)
     """Reads the rows below the headers, in lists of whatever length suits the format."""
 
+    beginning: tuple[Row, ...] = ()
+    """The first rows below the headers, two at most: to judge by, without reading the file once more."""
+
     def chunks(self, size: int = 2000) -> Iterator[list[Row]]:
         """Yield the rows below the headers in lists of `size` (the last one may be shorter), none empty.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count, islice, repeat
 
 from importer.errors import InternalError, SheetError
@@ -46,7 +46,8 @@ def open_text(
     headers, header_row = choice.found.headers, choice.found.row
     notices += choice.notices(source)
     read = _Table(text, headers, header_row).rows
-    return Sheet(source, "", headers, header_row, max(lines - header_row, 0), tuple(notices), read)
+    sheet = Sheet(source, "", headers, header_row, max(lines - header_row, 0), tuple(notices), read)
+    return replace(sheet, beginning=tuple(next(sheet.chunks(2), ())))
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ def open_workbook(original: files.Original, names: Sequence[str], score: HeaderS
                     read = partial(table.rows, headers, row)
                     height = max(sheet.total_height - row, 0)
                     told = choice.notices(f"{original.source}, sheet {name}")
-                    found.append(Sheet(original.source, name, headers, row, height, told, read))
+                    beginning = tuple(next(table.rows_of(sheet, headers, row))[:2])
+                    found.append(Sheet(original.source, name, headers, row, height, told, read, beginning))
     empty = sorted(wanted - {sheet.name for sheet in found}) if names else []
     notices = _notices(original.source, empty, [] if names else hidden)
     if not found:
@@ -73,6 +74,10 @@ class _Table:
         """Yield the rows below the headers that are not blank."""
         with _reading(self.original) as book:
             sheet = book.get_sheet_by_name(self.name)
+        yield from self.rows_of(sheet, headers, header_row)
+
+    def rows_of(self, sheet: CalamineSheet, headers: tuple[str, ...], header_row: int) -> Iterator[list[Row]]:
+        """Yield the rows of the `sheet` in memory below the headers that are not blank; at least one list."""
         # The rows come from the first of the sheet on, but the cells only from the first column in use.
         _, left = sheet.start or (0, 0)
         rows: list[Row] = []

@@ -1,0 +1,170 @@
+"""An empty workbook to fill in: the headers of a template, every column as text, and an example row.
+
+Text columns keep the zeros of phones and all digits of ids. Each cell says how its value is written (a data
+validation with a prompt, ECMA-376 part 1, section 18.3.1.32). What the importer would refuse, the spreadsheet
+stops; what it would repair, or send with a warning, the spreadsheet only asks about. Prompts are in
+Vietnamese, then in English.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from importer.errors import MappingError, TemplateError, UsageError
+from importer.examples import example_cell
+from importer.mapping import choose_mapping
+from importer.results.replacing import in_place_of, refusal
+from importer.templates import Field, Kind, Template, customer_id_field
+
+SUFFIX = ".xlsx"
+SHEET = "Leads"
+
+REQUIRED_MARK = " *"
+"""Follows the header of a field that must be filled in; matching headers disregards it."""
+
+# What a sheet of Excel holds (specification "Worksheet size"), and how long a prompt can be.
+_LAST_ROW = 1_048_575
+_TITLE_LIMIT = 32
+_MESSAGE_LIMIT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How the values of one kind are written, and what the spreadsheet does about others."""
+
+    vietnamese: str
+    english: str
+    formula: str = ""
+    """What is true of a good value, with ``{cell}`` for its cell; the blanks around it do not count."""
+
+    style: Literal["stop", "warning"] = "stop"
+
+
+_ANYTHING = _Rule("", "")
+
+_RULES: Mapping[Kind, _Rule] = {
+    "customer_id": _Rule(
+        "Mã khách hàng Tiki, không có dấu cách.",
+        "The Tiki customer id, without blanks.",
+        '=ISERROR(FIND(" ",TRIM({cell})))',
+    ),
+    "phone": _Rule(
+        "Một số điện thoại, giữ số 0 ở đầu: 10 hoặc 11 chữ số.",
+        "One phone number with its zero in front: 10 or 11 digits.",
+        "=AND(LEN(TRIM({cell}))>=10,LEN(TRIM({cell}))<=11,ISNUMBER(VALUE({cell})))",
+        "warning",
+    ),
+    "identity_number": _Rule(
+        "CCCD có 12 chữ số, CMND có 9 chữ số.",
+        "A CCCD has 12 digits, a CMND 9.",
+        "=AND(OR(LEN(TRIM({cell}))=9,LEN(TRIM({cell}))=12),ISNUMBER(VALUE({cell})))",
+        "warning",
+    ),
+    "email": _Rule(
+        "Một địa chỉ email, dạng ten@tenmien.",
+        "One e-mail address, as name@domain.",
+        '=AND(ISNUMBER(FIND("@",{cell})),ISERROR(FIND(" ",TRIM({cell}))))',
+    ),
+}
+
+
+def write_blank(path: Path, template: Template, *, replace: bool = False) -> None:
+    """Write an empty workbook of `template` to `path`, whole or not at all.
+
+    Raises :class:`UsageError` for another ending than .xlsx, for a file that is there already, unless it is
+    to `replace` it, and for one that cannot be written; :class:`TemplateError` as :func:`blank_workbook`.
+    """
+    if path.suffix.casefold() != SUFFIX:
+        raise UsageError(
+            f"{path}: an empty workbook is written as {SUFFIX}. Let the file's name end in it: "
+            f"-o {path.parent / (path.stem or 'leads')}{SUFFIX}"
+        )
+    content = blank_workbook(template)
+    try:
+        if path.exists() and not replace:
+            raise UsageError(
+                f"{path} is there already, and may hold leads. Name another file with -o, or replace it "
+                "with --force."
+            )
+        with in_place_of(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise UsageError(refusal(path, error)) from error
+
+
+def blank_workbook(template: Template) -> bytes:
+    """Return an empty workbook of `template`: the customer id first, then its inputs in their order.
+
+    Raises :class:`TemplateError` if its headers would fit several fields.
+    """
+    fields = (customer_id_field(), *template.fields)
+    headers = [f"{field.title}{REQUIRED_MARK if field.required else ''}" for field in fields]
+    try:
+        choose_mapping(f"Template {template.name}", headers, [template])
+    except MappingError as error:
+        raise TemplateError(
+            f"Template {template.name}: two of its columns would fit the same field, so the workbook could "
+            "not be read. Give each field a title that is no name, title or synonym of another one."
+        ) from error
+    # Imported where it is used: no other command needs it.
+    from xlsxwriter import Workbook  # type: ignore[import-untyped]
+
+    content = io.BytesIO()
+    with Workbook(content, {"in_memory": True}) as book:
+        sheet = book.add_worksheet(SHEET)
+        sheet.freeze_panes(1, 0)
+        sheet.set_selection(2, 0, 2, 0)
+        # Else Excel flags each phone, and turns it into a number without its zero at one click.
+        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{_LAST_ROW + 1}"})
+        text = {"num_format": "@"}
+        as_text = book.add_format(text)
+        as_example = book.add_format({**text, "italic": True, "font_color": "#808080"})
+        heading = {**text, "bold": True, "border": 1, "border_color": "#BFBFBF"}
+        required = book.add_format({**heading, "bg_color": "#DDEBF7"})
+        optional = book.add_format({**heading, "bg_color": "#F2F2F2"})
+        for column, (field, header) in enumerate(zip(fields, headers, strict=True)):
+            example = example_cell(field)
+            sheet.set_column(column, column, _width(header, example), as_text)
+            sheet.write_string(0, column, header, required if field.required else optional)
+            if example:
+                sheet.write_string(1, column, example, as_example)
+            sheet.data_validation(1, column, _LAST_ROW, column, _validation(column, field))
+    return content.getvalue()
+
+
+def _width(*texts: str) -> int:
+    return min(max(14, *(len(text) + 3 for text in texts)), 45)
+
+
+def _validation(column: int, field: Field) -> dict[str, Any]:
+    from xlsxwriter.utility import xl_rowcol_to_cell  # type: ignore[import-untyped]
+
+    rule = _RULES.get(field.kind, _ANYTHING)
+    need = "Bắt buộc / Required" if field.required else "Có thể để trống / May be left empty"
+    example = f"Ví dụ / Example: {field.example}" if field.example else ""
+    title = _clipped(field.title, _TITLE_LIMIT)
+    form = [rule.vietnamese, rule.english]
+    prompt = {"input_title": title, "input_message": _lines([*form, need, example])}
+    if not rule.formula:
+        return {"validate": "any", **prompt}
+    return {
+        "validate": "custom",
+        "value": rule.formula.format(cell=xl_rowcol_to_cell(1, column)),
+        **prompt,
+        "error_type": rule.style,
+        "error_title": title,
+        "error_message": _lines(form),
+    }
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return _clipped("\n".join(filter(None, lines)), _MESSAGE_LIMIT)
+
+
+def _clipped(text: str, limit: int) -> str:
+    """Return as much of `text` as fits into so many units of UTF-16, in which a spreadsheet counts."""
+    return text.encode("utf-16-le")[: 2 * limit].decode("utf-16-le", errors="ignore")
