@@ -36,9 +36,11 @@ def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
         steps.append(f"{rows(to_send)} would be sent; leave --dry-run out to send.")
         return steps
     if doubtful := outcomes[OutcomeName.IN_DOUBT]:
+        named = report.files[0] if len(report.files) == 1 else "FILE"
         steps.append(
-            f"{rows(doubtful)} in doubt: look for these customers in the Tini console. They are held, so "
-            "that nothing is created twice; --on-doubt resend sends them again at your risk."
+            f"{rows(doubtful)} in doubt: look for these customers in the Tini console, and settle them with "
+            f"lead-importer resolve {named}. They are held, so that nothing "
+            "is created twice; --on-doubt resend sends them again at your risk."
         )
     to_send = outcomes[OutcomeName.FAILED] + outcomes[OutcomeName.NOT_ATTEMPTED]
     files = ", ".join(str(path) for path in report.retry_files)

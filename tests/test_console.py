@@ -346,7 +346,7 @@ def test_the_path_of_a_file_is_never_broken_into_lines_so_that_it_can_be_copied(
     assert f"-> 1 row to mend: {folder / 'a b.retry.csv'}" in lines
     assert f"Results: {folder / 'a b.results.csv'}" in lines
     doubt = next(number for number, line in enumerate(lines) if line.startswith("-> 1 row in doubt"))
-    assert lines[doubt + 1].startswith("so that nothing is created twice")
+    assert lines[doubt + 1].startswith("with lead-importer resolve leads.csv.")
 
 
 def test_a_dry_run_is_shown_with_what_would_be_sent() -> None:

@@ -42,7 +42,14 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets.workbook",
         ),
         "transport": ("transport",),
-        "stores": ("ledger.sqlite", "ledger.rows", "ledger.statements", "ledger.writer"),
+        "stores": (
+            "ledger.sqlite",
+            "ledger.answers",
+            "ledger.guards",
+            "ledger.rows",
+            "ledger.statements",
+            "ledger.writer",
+        ),
         "results": (
             "results",
             "results.findings",
@@ -65,13 +72,19 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "places": ("places",),
     },
     # A whole input: sent, checked, written.
-    {"runner": ("runner",), "outputs": ("outputs",), "checking": ("checking",), "advice": ("advice",)},
+    {
+        "runner": ("runner",),
+        "outputs": ("outputs",),
+        "checking": ("checking",),
+        "resolving": ("resolving",),
+        "advice": ("advice",),
+    },
     # The straight way, put together, and what a person sees of it.
     {
         "importing": ("importing",),
         "console": ("console", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.options", "cli.running", "cli.templates", "__main__")},
+    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
 )
 
 PART_OF = {
@@ -83,7 +96,7 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "importing", "outputs", "console", "cli"}
+NAMES_STORES = {"runner", "importing", "outputs", "resolving", "console", "cli"}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent

@@ -46,6 +46,7 @@ from importer.cli.options import (
     TimeoutSeconds,
     Verbose,
 )
+from importer.cli.resolve import ResolveCommand, resolve
 from importer.cli.templates import commands as template_commands
 from importer.errors import ImporterError, unexpected
 
@@ -205,6 +206,17 @@ def results(
 
 
 app.add_typer(template_commands, name="templates")
+
+
+app.command(
+    "resolve",
+    cls=ResolveCommand,
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer resolve leads.csv\n\n"
+    "    the rows in doubt: look for these customers in the Tini console\n\n"
+    "lead-importer resolve leads.csv --created 17=141952217564315671 --not-created 18 20-25\n\n"
+    "    then run the same import again: what does not exist is sent",
+)(resolve)
 
 
 @app.command(

@@ -14,11 +14,14 @@ from rich.text import Text
 from importer.advice import MEANINGS, next_steps, rows
 from importer.console.screen import STYLES, counted, lasting, text
 from importer.console.watching import LineLog
+from importer.model import OutcomeName
 from importer.report import ImportReport
 from importer.templates import Field, Template
 
 if TYPE_CHECKING:
     from importer.checking import CheckReport, RemarkKind
+    from importer.ledger import OpenLead
+    from importer.resolving import Resolution
 
 _REASONS = 8
 
@@ -188,3 +191,46 @@ def show_templates(console: Console, customer_id: Field, templates: Iterable[Tem
         'title = "Name and phone"\nfields = ["name", "phone", {name = "city", synonyms = ["tỉnh"]}]',
         markup=False,
     )
+
+
+def show_resolution(console: Console, source: str, resolution: Resolution) -> None:
+    """Print what was recorded, and which rows are open; for 80 columns."""
+    for notice in resolution.notices:
+        console.print(text(f"Note: {notice}", "yellow"))
+    if resolution.recorded:
+        console.print(text(f"{counted(resolution.recorded, 'answer')} recorded", "bold"))
+    if resolution.leads:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("Row", no_wrap=True)
+        table.add_column("Customer", no_wrap=True)
+        table.add_column("Why it is in doubt, or what was answered", overflow="fold")
+        for lead in resolution.leads:
+            row = f"{lead.place.sheet}!{lead.place.row}" if lead.place.sheet else str(lead.place.row)
+            table.add_row(text(row), text(lead.customer_id), _standing_of(lead))
+        console.print(table)
+        console.print()
+    waiting = len(resolution.waiting)
+    if waiting:
+        console.print(text(f"{rows(waiting)} in doubt", STYLES[OutcomeName.IN_DOUBT]))
+        console.print(
+            text(
+                "-> Look for these customers in the Tini console, then answer with --created ROW=ID, "
+                "--not-created ROW or --resend ROW.",
+                "bold",
+            )
+        )
+    elif resolution.leads:
+        console.print(text("No row is in doubt.", "bold"))
+        console.print(
+            text(f"-> Run the same import again, or: lead-importer results {source}", "bold"), soft_wrap=True
+        )
+    else:
+        console.print(text(f"No row of {source} is in doubt.", "bold"), soft_wrap=True)
+
+
+def _standing_of(lead: OpenLead) -> Text:
+    if lead.answer is None:
+        return text(lead.error.message if lead.error else "")
+    said = lead.answer.said.replace("_", " ")
+    what = f"{said} {lead.answer.application_id}" if lead.answer.application_id else said
+    return text(f"{what}, as {lead.answer.answered_by} answered at {lead.answer.answered_at}", "green")

@@ -3,8 +3,11 @@
 A lead's life::
 
     pending -> sending -> created | rejected | in doubt
-       ^          |
-       +----------+   only with proof that nothing was processed; failed when the tries are used up
+       ^          |                               |
+       +----------+                               +-> created | not created | resend
+       only with proof that nothing               as a person answers, who may
+       was processed; failed when                 take it back by another answer
+       the tries are used up
 
 The intent (`sending`) is on disk before the first byte of a request leaves, the outcome after its answer. A
 lead that a dead run left `sending` is in doubt from then on. The ledger holds no names, phones or addresses:
@@ -18,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from hashlib import blake2b
 from typing import Protocol, assert_never
 
@@ -29,6 +32,7 @@ from importer.model import (
     InDoubt,
     NotAttempted,
     OutcomeName,
+    Place,
     Rejected,
     ResultRow,
     RowEnd,
@@ -47,9 +51,23 @@ class LeadState(IntEnum):
     """The API said that it succeeded, but not with what: never sent again, not even when asked to."""
 
     FAILED = 6
+    NOT_CREATED = 7
+    """A person has looked, and there is no application: it is sent again."""
+
+    RESEND = 8
+    """It may exist, and a person wants it sent again all the same."""
 
 
-SENDABLE = frozenset({LeadState.PENDING, LeadState.REJECTED, LeadState.IN_DOUBT, LeadState.FAILED})
+SENDABLE = frozenset(
+    {
+        LeadState.PENDING,
+        LeadState.REJECTED,
+        LeadState.IN_DOUBT,
+        LeadState.FAILED,
+        LeadState.NOT_CREATED,
+        LeadState.RESEND,
+    }
+)
 """The states from which a lead may become `sending` at all."""
 
 
@@ -103,6 +121,55 @@ class RunStart:
     base_url: str
     started_at: str
     """ISO 8601, UTC."""
+
+
+class Said(StrEnum):
+    """What a person can say of a lead in doubt."""
+
+    CREATED = "created"
+    NOT_CREATED = "not_created"
+    RESEND = "resend"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a person says of one lead in doubt."""
+
+    lead: int
+    """Its number in the ledger."""
+
+    said: Said
+    application_id: str = ""
+    """With `CREATED`: what the console shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenAnswer:
+    """An answer as it was recorded."""
+
+    said: Said
+    application_id: str
+    answered_at: str
+    """ISO 8601, UTC."""
+
+    answered_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenLead:
+    """A lead that waits for an answer, or has one that may still be taken back."""
+
+    lead: int
+    place: Place
+    """Where it was read last."""
+
+    customer_id: str
+    state: LeadState
+    error: ErrorInfo | None
+    """Why it is, or was, in doubt."""
+
+    answer: GivenAnswer | None = None
+    """The last one, if it still holds."""
 
 
 class Ledger(Protocol):
@@ -161,6 +228,16 @@ class Ledger(Protocol):
     def last_run(self, path: str) -> int | None:
         """Return the newest run that read the file at `path`, or None."""
 
+    def open_leads(self, path: str) -> list[OpenLead]:
+        """Return the leads of the file at `path` that may be answered, in the order of its rows."""
+
+    def answer(self, given: Sequence[Answer], *, answered_at: str, answered_by: str) -> None:
+        """Record all of these answers, or none.
+
+        Raises :class:`importer.errors.UsageError` for a lead that is not open, for one that the API said to
+        have created and that is to be resent, and for the id of an application that another lead has.
+        """
+
 
 def standing_outcome(state: LeadState, *, same_run: bool, policy: Policy) -> OutcomeName | None:
     """Return how a row ends whose lead is known already, or None if it is to be sent.
@@ -171,7 +248,7 @@ def standing_outcome(state: LeadState, *, same_run: bool, policy: Policy) -> Out
     if same_run:
         return OutcomeName.DUPLICATE
     match state:
-        case LeadState.PENDING | LeadState.FAILED:
+        case LeadState.PENDING | LeadState.FAILED | LeadState.NOT_CREATED | LeadState.RESEND:
             return None
         case LeadState.CREATED:
             return OutcomeName.EXISTING
@@ -207,19 +284,36 @@ def state_after(end: RowEnd) -> LeadState:
     assert_never(end)
 
 
+def is_doubtful(state: LeadState) -> bool:
+    """Tell whether an earlier request may have created a lead that is to be sent."""
+    return state in (LeadState.IN_DOUBT, LeadState.RESEND)
+
+
+def state_answered(said: Said) -> LeadState:
+    """Return the state of a lead of which a person said this."""
+    match said:
+        case Said.CREATED:
+            return LeadState.CREATED
+        case Said.NOT_CREATED:
+            return LeadState.NOT_CREATED
+        case Said.RESEND:
+            return LeadState.RESEND
+    assert_never(said)
+
+
 def outcome_of(state: LeadState, *, same_run: bool) -> OutcomeName:
     """Return the outcome of a row whose lead is in `state`; `same_run`: this run brought it there."""
     match state:
         case LeadState.CREATED:
             return OutcomeName.CREATED if same_run else OutcomeName.EXISTING
-        case LeadState.SENDING | LeadState.IN_DOUBT | LeadState.IN_DOUBT_FOR_GOOD:
+        case LeadState.SENDING | LeadState.IN_DOUBT | LeadState.IN_DOUBT_FOR_GOOD | LeadState.RESEND:
             return OutcomeName.IN_DOUBT
         case LeadState.REJECTED if same_run:
             return OutcomeName.REJECTED
         case LeadState.REJECTED:
             # It was to be sent again, and was not: a row that is held for its refusal says so itself.
             return OutcomeName.NOT_ATTEMPTED
-        case LeadState.FAILED:
+        case LeadState.FAILED | LeadState.NOT_CREATED:
             return OutcomeName.FAILED if same_run else OutcomeName.NOT_ATTEMPTED
         case LeadState.PENDING:
             return OutcomeName.NOT_ATTEMPTED

@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from importer.ledger import LeadState, outcome_of
+from importer.ledger import LeadState, Said, outcome_of, state_answered
 from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow
+
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_ANSWERS = {
+    Said.CREATED: "it was created",
+    Said.NOT_CREATED: "it was not created and is to be sent",
+    Said.RESEND: "it is to be sent again, though it may exist",
+}
+
+_TO_BE_SENT = '{"code":"not_created","message":"it was looked for and not found; run the same command again"}'
 
 _RESULTS = """
 SELECT entry.position, sheet.source, sheet.name, entry.row, entry.outcome, entry.customer_id, entry.problem,
        entry.notes, lead.customer_id, lead.state, lead.run, lead.attempts, lead.application_id, lead.status,
-       lead.created_at, lead.error
+       lead.created_at, lead.error, answer.said, answer.answered_at, answer.answered_by
 FROM entry JOIN sheet ON sheet.id = entry.sheet LEFT JOIN lead ON lead.id = entry.lead
+LEFT JOIN answer ON answer.id = (SELECT max(id) FROM answer WHERE answer.lead = entry.lead)
 WHERE entry.run = ? AND entry.position > ? AND (? IS NULL OR sheet.path = ?)
 ORDER BY entry.position LIMIT ?
 """
@@ -49,12 +65,23 @@ def result_row(run: int, values: Sequence[Any]) -> ResultRow:
         status,
         created_at,
         error,
+        *answer,
     ) = values
     outcome = outcome_in(fixed, state, lead_run == run)
     sent = lead_run == run and outcome is not OutcomeName.DUPLICATE
     # What an earlier run met is told only of a row that is held for it.
     held = outcome in (OutcomeName.REJECTED, OutcomeName.IN_DOUBT)
     told = problem or (error if held or (sent and outcome is not OutcomeName.EXISTING) else None)
+    kept = json.loads(notes) if notes else []
+    if (said := _note_of_answer(state, *answer)) and outcome is not OutcomeName.DUPLICATE:
+        kept.append(said)
+        told = (
+            told
+            if outcome is OutcomeName.IN_DOUBT
+            else _TO_BE_SENT
+            if outcome is OutcomeName.FAILED
+            else None
+        )
     return ResultRow(
         place=Place(source, sheet, row),
         customer_id=str(_first_known(invalid_customer_id, customer_id, "")),
@@ -62,12 +89,19 @@ def result_row(run: int, values: Sequence[Any]) -> ResultRow:
         application=None
         if application_id is None
         else Application(
-            application_id=str(application_id), status=status or "", created_at=created_at or ""
+            application_id=str(application_id), status=status or "", created_at=moment(created_at)
         ),
         attempts=attempts or 0 if sent else 0,
         error=ErrorInfo(**{"code": "", "message": ""} | json.loads(told)) if told else None,
-        notes=tuple(json.loads(notes)) if notes else (),
+        notes=tuple(kept),
     )
+
+
+def _note_of_answer(state: int | None, said: str | None, at: str | None, by: str | None) -> str:
+    """Return what is told of the last answer about a lead, if it still holds."""
+    if said is None or state != state_answered(Said(said)):
+        return ""
+    return f"{_ANSWERS[Said(said)]}, as {by} answered at {at}"
 
 
 def _first_known(*values: object) -> object:
@@ -84,6 +118,23 @@ def packed(text: str) -> int | str:
     if text.isascii() and text.isdigit() and len(text) <= 18 and str(int(text)) == text:
         return int(text)
     return storable(text)
+
+
+def packed_moment(text: str) -> int | str:
+    """Return a moment of the API in the fewest bytes: as milliseconds, where they read back the same."""
+    if _MOMENT.fullmatch(text):
+        with suppress(ValueError):
+            milliseconds = (datetime.fromisoformat(text) - _EPOCH) // _MILLISECOND
+            if moment(milliseconds) == text:
+                return milliseconds
+    return storable(text)
+
+
+def moment(packed: int | str | None) -> str:
+    """Return a moment that :func:`packed_moment` has packed; empty for none."""
+    if isinstance(packed, int):
+        return f"{(_EPOCH + packed * _MILLISECOND).isoformat(timespec='milliseconds')[:-6]}Z"
+    return packed or ""
 
 
 def packed_error(error: ErrorInfo) -> str:

@@ -23,27 +23,19 @@ from filelock import FileLock, Timeout
 
 from importer.errors import InternalError, LedgerBusyError, UsageError
 from importer.ledger import (
+    Answer,
     Entry,
-    LeadState,
+    OpenLead,
     Policy,
     RunStart,
     Standing,
+    answers,
+    guards,
     statements,
 )
-from importer.ledger.rows import (
-    packed_error,
-    packed_json,
-    page_of_results,
-    result_row,
-    storable,
-)
+from importer.ledger.rows import packed_error, packed_json, page_of_results, result_row, storable
 from importer.ledger.writer import SqliteWriter
-from importer.model import (
-    ErrorInfo,
-    OutcomeName,
-    ResultRow,
-    RowEnd,
-)
+from importer.model import OutcomeName, ResultRow, RowEnd
 
 _PAGE = 1000
 
@@ -168,6 +160,19 @@ class SqliteLedger:
         )
         return None if found is None else int(found)
 
+    def open_leads(self, path: str) -> list[OpenLead]:
+        """See :meth:`importer.ledger.Ledger.open_leads`."""
+        return self._open_writer.call(lambda connection: answers.open_leads(connection, storable(path)))
+
+    def answer(self, given: Sequence[Answer], *, answered_at: str, answered_by: str) -> None:
+        """See :meth:`importer.ledger.Ledger.answer`."""
+        now = self._now()
+        self._open_writer.call(
+            lambda connection: answers.record_answers(
+                connection, given, answered_at, storable(answered_by), now
+            )
+        )
+
     def close_and_copy(self, path: Path) -> None:
         """Copy everything to `path`; nobody changes it meanwhile, since the lock is held until the end.
 
@@ -217,18 +222,8 @@ class SqliteLedger:
         )
 
     def _admit(self, connection: sqlite3.Connection) -> None:
-        """Refuse what is no ledger of this version, before anything of the file is changed."""
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if statements.has_tables(connection) and application_id != statements.APPLICATION_ID:
-            raise UsageError(
-                f"{self.path} is a database of something else, not a ledger. Give another file with --ledger."
-            )
-        if statements.has_tables(connection) and version != statements.SCHEMA_VERSION:
-            raise UsageError(
-                f"The ledger {self.path} is of version {version}, and this lead-importer knows version "
-                f"{statements.SCHEMA_VERSION}. Use the lead-importer that made it, or a newer one."
-            )
+        """Refuse what is no ledger that is known here, before anything of the file is changed."""
+        guards.refuse_foreign(connection, self.path)
         try:
             self.path.chmod(0o600)
             # SQLite's log takes its mode from the file, and was made already if this is a ledger.
@@ -238,17 +233,10 @@ class SqliteLedger:
             raise self._unusable(error) from error
 
     def _open(self, connection: sqlite3.Connection) -> None:
-        if not statements.has_tables(connection):
-            for statement in statements.SCHEMA.split(";\n"):
-                connection.execute(statement)
-            return
-        lost = ErrorInfo(
-            code="interrupted", message="the importer ended after sending, before an answer was noted"
-        )
-        connection.execute(
-            "UPDATE lead SET state = ?, error = ? WHERE state = ?",
-            (LeadState.IN_DOUBT, packed_error(lost), LeadState.SENDING),
-        )
+        guards.prepare(connection)
+        guards.bring_up_to_date(connection)
+        guards.refuse_damaged(connection, self.path)
+        statements.doubt_interrupted(connection)
 
     def _enrol(
         self,

@@ -14,15 +14,51 @@ from importer.ledger import (
     Policy,
     Standing,
     copy_key,
+    is_doubtful,
     standing_outcome,
     state_after,
 )
-from importer.ledger.rows import outcome_in, packed, packed_error, packed_json
-from importer.model import Created, OutcomeName, Place, RowEnd
+from importer.ledger.rows import outcome_in, packed, packed_error, packed_json, packed_moment
+from importer.model import Created, ErrorInfo, OutcomeName, Place, RowEnd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
+
+CHECKSUM = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
+"""The checksum that a lead must have (:mod:`importer.ledger.guards`)."""
+
+LEAD_TABLE = """
+CREATE TABLE lead (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL UNIQUE,
+    customer_id NOT NULL,
+    state INTEGER NOT NULL,
+    sheet INTEGER NOT NULL,     -- with row: where it was read last
+    row INTEGER NOT NULL,
+    run INTEGER,                -- the last one that sent it
+    attempts INTEGER,           -- in that run
+    changed_at INTEGER,         -- milliseconds since the epoch
+    application_id,
+    status TEXT,
+    created_at,                 -- milliseconds since the epoch, or as the API wrote it
+    error TEXT,                 -- JSON of ErrorInfo
+    checksum INTEGER
+)
+"""
+
+ANSWER_TABLE = """
+CREATE TABLE answer (
+    id INTEGER PRIMARY KEY,
+    lead INTEGER NOT NULL REFERENCES lead,
+    said TEXT NOT NULL,
+    application_id TEXT,
+    answered_at TEXT NOT NULL,
+    answered_by TEXT NOT NULL,
+    earlier_state INTEGER NOT NULL  -- before the first of the answers that follow each other
+) STRICT;
+CREATE INDEX answer_lead ON answer (lead)
+"""
 
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
@@ -43,21 +79,7 @@ CREATE TABLE sheet (
     name TEXT NOT NULL
 ) STRICT;
 CREATE INDEX sheet_path ON sheet (path);
-CREATE TABLE lead (
-    id INTEGER PRIMARY KEY,
-    key BLOB NOT NULL UNIQUE,
-    customer_id NOT NULL,
-    state INTEGER NOT NULL,
-    sheet INTEGER NOT NULL,     -- with row: where it was read last
-    row INTEGER NOT NULL,
-    run INTEGER,                -- the last one that sent it
-    attempts INTEGER,           -- in that run
-    changed_at INTEGER,         -- milliseconds since the epoch
-    application_id,
-    status TEXT,
-    created_at TEXT,
-    error TEXT                  -- JSON of ErrorInfo
-);
+{LEAD_TABLE.strip()};
 CREATE TABLE entry (
     run INTEGER NOT NULL,
     position INTEGER NOT NULL,
@@ -70,6 +92,7 @@ CREATE TABLE entry (
     notes TEXT,                 -- JSON, a list
     PRIMARY KEY (run, position)
 ) STRICT, WITHOUT ROWID;
+{ANSWER_TABLE.strip()}
 """
 
 
@@ -77,6 +100,18 @@ def has_tables(connection: sqlite3.Connection) -> bool:
     """Tell whether the database holds anything yet."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     return bool(tables)
+
+
+def doubt_interrupted(connection: sqlite3.Connection) -> None:
+    """Let every lead that a dead run left `sending` be in doubt."""
+    lost = ErrorInfo(
+        code="interrupted", message="the importer ended after sending, before an answer was noted"
+    )
+    connection.execute(
+        "UPDATE lead SET state = ?1, error = ?2, "
+        "checksum = lead_checksum(key, customer_id, ?1, run, attempts, application_id) WHERE state = ?3",
+        (LeadState.IN_DOUBT, packed_error(lost), LeadState.SENDING),
+    )
 
 
 def stand(
@@ -92,7 +127,8 @@ def stand(
         ).fetchone()
         if found is None:
             lead = connection.execute(
-                "INSERT INTO lead (key, customer_id, state, sheet, row) VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO lead (key, customer_id, state, sheet, row, checksum) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, lead_checksum(?1, ?2, ?3, NULL, NULL, NULL))",
                 (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
             ).lastrowid
             return Standing(None, lead or 0), []
@@ -104,7 +140,7 @@ def stand(
         if same_run:
             return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
         connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
-        return Standing(outcome, lead, doubtful=state == LeadState.IN_DOUBT), []
+        return Standing(outcome, lead, doubtful=is_doubtful(LeadState(state))), []
     raise InternalError("A lead has no end of copies; please report it.")
 
 
@@ -117,7 +153,8 @@ def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, n
             f"A lead was to be sent although its state is {state}; nothing was sent. Please report it."
         )
     connection.execute(
-        "UPDATE lead SET state = ?, run = ?, attempts = ?, changed_at = ? WHERE id = ?",
+        "UPDATE lead SET state = ?1, run = ?2, attempts = ?3, changed_at = ?4, "
+        "checksum = lead_checksum(key, customer_id, ?1, ?2, ?3, application_id) WHERE id = ?5",
         (LeadState.SENDING, run, attempts, now, lead),
     )
 
@@ -128,8 +165,9 @@ def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, att
     error = None if isinstance(end, Created) else end.error
     # Whatever a caller gets wrong, a created lead stays created: it must never become one that may be sent.
     connection.execute(
-        "UPDATE lead SET state = ?, run = ?, attempts = ?, changed_at = ?, application_id = ?, status = ?, "
-        "created_at = ?, error = ? WHERE id = ? AND state <> ?",
+        "UPDATE lead SET state = ?1, run = ?2, attempts = ?3, changed_at = ?4, application_id = ?5, "
+        "status = ?6, created_at = ?7, error = ?8, "
+        "checksum = lead_checksum(key, customer_id, ?1, ?2, ?3, ?5) WHERE id = ?9 AND state <> ?10",
         (
             state_after(end),
             run,
@@ -137,7 +175,7 @@ def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, att
             now,
             packed(application.application_id) if application else None,
             application.status if application else None,
-            application.created_at if application else None,
+            packed_moment(application.created_at) if application else None,
             packed_error(error) if error else None,
             lead,
             LeadState.CREATED,

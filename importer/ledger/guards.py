@@ -1,0 +1,93 @@
+"""What a ledger must be before it is trusted: of a version that is known, whole, and each lead as written.
+
+SQLite's own check finds what is wrong with the structure of the file, but a byte that flipped within a value
+is a value to it. So each lead carries a checksum of all that decides whether it is sent.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from pathlib import Path
+
+from importer.errors import LedgerError, UsageError
+from importer.ledger import statements
+
+# Made of constants alone.
+_FROM_1 = f"""
+ALTER TABLE lead RENAME TO older;
+{statements.LEAD_TABLE.strip()};
+INSERT INTO lead SELECT *, NULL FROM older;
+DROP TABLE older;
+UPDATE lead SET checksum = {statements.CHECKSUM};
+{statements.ANSWER_TABLE.strip()};
+PRAGMA user_version = 2
+"""  # noqa: S608 - see above
+
+_MIGRATIONS = {1: _FROM_1}
+"""What brings a ledger of this version to the next one; statements end with a line."""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Give `connection` the function that the statements need."""
+    connection.create_function("lead_checksum", -1, lead_checksum, deterministic=True)
+
+
+def lead_checksum(*values: object) -> int:
+    """Return 32 bits that tell whether any of `values` has changed since (CRC-32 of their spelling)."""
+    return zlib.crc32(repr(values).encode())
+
+
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise :class:`UsageError` for what is no ledger, or one of a version that is not known here."""
+    if not statements.has_tables(connection):
+        return
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id != statements.APPLICATION_ID:
+        raise UsageError(
+            f"{path} is a database of something else, not a ledger. Give another file with --ledger."
+        )
+    if version != statements.SCHEMA_VERSION and version not in _MIGRATIONS:
+        raise UsageError(
+            f"The ledger {path} is of version {version}, and this lead-importer knows version "
+            f"{statements.SCHEMA_VERSION}. Use the lead-importer that made it, or a newer one."
+        )
+
+
+def bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Make the tables, or bring those of an older version to the newest, in the transaction of the caller."""
+    if not statements.has_tables(connection):
+        _execute(connection, statements.SCHEMA)
+        return
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    while version in _MIGRATIONS:
+        _execute(connection, _MIGRATIONS[version])
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+
+
+def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise :class:`LedgerError` if the file is damaged, or a lead is not what was written."""
+    (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if found != "ok":
+        raise damaged(path, found)
+    altered = connection.execute(
+        f"SELECT id FROM lead WHERE checksum IS NOT {statements.CHECKSUM} LIMIT 1"  # noqa: S608 - made of constants
+    ).fetchone()
+    if altered is not None:
+        raise damaged(path, f"lead {altered[0]} is not as it was written")
+
+
+def damaged(path: Path, why: str) -> LedgerError:
+    """Return the error for a ledger that cannot be trusted."""
+    return LedgerError(
+        f"The ledger {path} is damaged ({why}), so nothing is sent: it no longer tells for certain what was "
+        "sent already. Put a copy of it from before in its place, or start a new one with --ledger NEW and "
+        "--adopt RESULTS for each results file that you have."
+    )
+
+
+def _execute(connection: sqlite3.Connection, script: str) -> None:
+    # Not `executescript`, which would end the transaction.
+    for statement in script.split(";\n"):
+        connection.execute(statement)
