@@ -22,6 +22,7 @@ from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.interrupts import Interrupts
 from importer.ledger import Policy, RunStart
+from importer.ledger.locks import ProcessLock, account_lock
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import OutcomeName
 from importer.operations import utc_text
@@ -30,7 +31,7 @@ from importer.places import refuse_bad_places
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
 from importer.runner import Runner, Time, Watcher, Work
-from importer.settings import Settings
+from importer.settings import Settings, default_ledger_path
 from importer.sheets import STANDARD_INPUT
 from importer.signing import Credentials
 from importer.transport import Transport
@@ -77,6 +78,10 @@ async def import_files(
         files = [source for source in sources if path_of(source) in paths]
         refuse_bad_places(files, settings.results, settings.summary, settings.ledger_path())
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
+        account = account_id(credentials.client_key)
+        if not settings.dry_run and (lock := _account_lock(settings, account)):
+            lock.acquire()
+            stack.callback(lock.release)
         ledger = stack.enter_context(_ledger(settings, time.clock))
         async with _api(settings, credentials) as base_url:
             report = ImportReport(
@@ -97,7 +102,7 @@ async def import_files(
             )
             work = Work(
                 inputs=inputs,
-                identity=Identity(account_id(credentials.client_key), settings.env),
+                identity=Identity(account, settings.env),
                 policy=Policy(
                     resend_doubtful=settings.on_doubt == "resend",
                     send_duplicates=settings.duplicates == "send",
@@ -193,6 +198,19 @@ def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
 
         credentials = LOCAL_CREDENTIALS
     return credentials, []
+
+
+def _account_lock(settings: Settings, account: str) -> ProcessLock | None:
+    """Return the lock that keeps two ledgers from importing into one account side by side.
+
+    A local API is an account of its own, and the one that a run starts for itself needs no lock.
+    """
+    state = default_ledger_path().parent
+    if settings.env != "local":
+        return account_lock(state, account, settings.env)
+    if settings.base_url is None:
+        return None
+    return account_lock(state, account_id(settings.base_url), settings.env)
 
 
 def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:

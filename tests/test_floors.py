@@ -46,6 +46,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "ledger.sqlite",
             "ledger.answers",
             "ledger.guards",
+            "ledger.locks",
             "ledger.rows",
             "ledger.statements",
             "ledger.writer",
