@@ -14,8 +14,7 @@ from importer.model import ResultRow
 from importer.results.replacing import replacing
 from importer.results.tables import Cell, Table, write_csv, write_workbook
 
-# Each column with its width on a sheet.
-_WIDTHS = {
+COLUMN_WIDTHS = {
     "source": 24,
     "sheet": 14,
     "row": 8,
@@ -32,8 +31,9 @@ _WIDTHS = {
     "request_id": 38,
     "notes": 60,
 }
+"""Each column with its width on a sheet, in digits."""
 
-COLUMNS: tuple[str, ...] = tuple(_WIDTHS)
+COLUMNS: tuple[str, ...] = tuple(COLUMN_WIDTHS)
 """The columns of a results file, in their order."""
 
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
@@ -59,11 +59,12 @@ def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
         if suffix == ".jsonl":
             _write_json_lines(file, rows)
             return
-        lines = ([*_cells(row), "; ".join(row.notes)] for row in rows)
+        lines = ([*result_cells(row), "; ".join(row.notes)] for row in rows)
         if suffix == ".csv":
             write_csv(file, COLUMNS, lines)
         else:
-            write_workbook(file, path, [Table("Results", COLUMNS, tuple(_WIDTHS.values()), lines)])
+            table = Table("Results", COLUMNS, tuple(COLUMN_WIDTHS.values()), lines, COLUMNS.index("outcome"))
+            write_workbook(file, path, [table])
 
 
 def write_summary(path: Path, summary: Mapping[str, object]) -> None:
@@ -79,12 +80,12 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
 def _write_json_lines(file: IO[bytes], rows: Iterable[ResultRow]) -> None:
     encode = json.JSONEncoder(ensure_ascii=False).encode
     for row in rows:
-        line = encode(dict(zip(COLUMNS, chain(_cells(row), [list(row.notes)]), strict=True)))
+        line = encode(dict(zip(COLUMNS, chain(result_cells(row), [list(row.notes)]), strict=True)))
         line = _LINE_END.sub(lambda end: f"\\u{ord(end[0]):04x}", line)
         file.write(f"{line}\n".encode(errors="replace"))
 
 
-def _cells(row: ResultRow) -> list[Cell]:
+def result_cells(row: ResultRow) -> list[Cell]:
     """Return the cells of `row` without its notes, which each format writes in its own way."""
     application, error = row.application, row.error
     return [
