@@ -198,8 +198,9 @@ def _head(plan: _Plan) -> bytes:
             tag = element.tag(head)
             shown = Area.of(markup.attribute(tag, b"topLeftCell"))
             # Whoever had scrolled down would see nothing.
-            if shown and shown.top > known.header_row + 1:
-                cell = f"{letters(shown.left)}{known.header_row + 1}"
+            top = max(known.header_row, markup.number(tag, b"ySplit") if name == b"pane" else 0) + 1
+            if shown and shown.top > top:
+                cell = f"{letters(shown.left)}{top}"
                 tag = markup.with_attribute(tag, b"topLeftCell", cell)
                 changes.append((element.start, element.opened, tag))
     return markup.patched(head, changes)

@@ -18,6 +18,9 @@ from importer.results.workbook.rows import Cell, Grammar, RowPart, SheetXml
 _COLUMN_UNITS = 609_600
 _ROW_UNITS = 190_500
 
+# How far merged cells may carry headers up and down.
+_LINES_OF_HEADERS = 5
+
 _SHARED = re.compile(rb"<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d+)")
 
 
@@ -27,7 +30,7 @@ class LeadSheet:
 
     name: str
     header_row: int
-    """The number of the row that the headers stand in, the lower one of two lines."""
+    """The number of the row that the headers stand in, or some of them if they take several lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Survey:
 
     sheet: SheetPart
     header_row: int
+    """The last row that the headers reach into."""
+
     head: bytes
     tail: bytes
     grammar: Grammar
@@ -74,36 +79,50 @@ def survey(package: Package, lead_sheet: LeadSheet) -> Survey:
     sheet = next((known for known in package.sheets if known.name == lead_sheet.name), None)
     if sheet is None:
         raise UnusualWorkbookError("the sheet with the leads is not found in it")
-    header: RowPart | None = None
+    near: dict[int, RowPart] = {}
     styles: list[int] = []
-    last_used = last_row = 0
+    last_used = last_row = first_row = 0
     with package.open(sheet.part) as stream:
         xml = SheetXml(stream)
         for row in xml.rows():
+            if abs(row.number - lead_sheet.header_row) <= _LINES_OF_HEADERS:
+                near[row.number] = row
             if row.number < lead_sheet.header_row:
                 continue
             used = row.last_used()
             last_used = max(last_used, used)
             last_row = row.number if used else last_row
-            if row.number == lead_sheet.header_row:
-                header = row
-            elif used and not styles:
+            if used and row.number > lead_sheet.header_row and not first_row:
+                first_row = row.number
                 styles = [markup.number(_tag(row, cell), b"s") for cell in row.cells()]
-    if header is None or not last_used:
+    if lead_sheet.header_row not in near or not last_used:
         raise UnusualWorkbookError("the row of the headers is not found in it")
-    cells = header.cells()
-    headers = _texts(package, header, cells)
+    joined = [area for area in merged(xml.tail) if area.top <= lead_sheet.header_row <= area.bottom]
+    bottoms = (area.bottom for area in joined if not first_row or area.bottom < first_row)
+    lowest = max((bottom for bottom in bottoms if bottom in near), default=lead_sheet.header_row)
+    headers = {
+        column: text
+        for number in range(lead_sheet.header_row, lowest + 1)
+        for column, text in _texts(package, near.get(number)).items()
+    }
+    for area in joined:
+        if area.left not in headers and (upper := _texts(package, near.get(area.top)).get(area.left)):
+            headers[area.left] = upper
     earlier = _earlier(headers)
-    own = [cell for cell in cells if headers.get(cell.column) and cell.column not in earlier]
+    own = max((column for column in headers if column not in earlier), default=0)
+    # What a merged cell looks like, its first one tells.
+    corner = next((area for area in joined if area.left <= own <= area.right), Area(lowest, own, 0, 0))
+    beside = near.get(corner.top, near[lowest])
+    looks = [_tag(beside, cell) for cell in beside.cells() if cell.column == corner.left]
     return Survey(
         sheet=sheet,
-        header_row=lead_sheet.header_row,
+        header_row=lowest,
         head=xml.head,
         tail=xml.tail,
         grammar=xml.grammar,
         headers=headers,
-        header_style=markup.number(_tag(header, own[-1]), b"s") if own else 0,
-        styles=styles[: own[-1].column] if own else styles,
+        header_style=markup.number(looks[0], b"s") if looks else 0,
+        styles=styles[:own] if own else styles,
         last_used=last_used,
         last_row=last_row,
     )
@@ -119,11 +138,13 @@ def _tag(row: RowPart, cell: Cell) -> bytes:
     return row.inner[cell.start : cell.opened]
 
 
-def _texts(package: Package, row: RowPart, cells: Sequence[Cell]) -> dict[int, str]:
+def _texts(package: Package, row: RowPart | None) -> dict[int, str]:
     """Return the texts of the cells of a row, trimmed, by their columns."""
     found: dict[int, str] = {}
     shared: dict[int, int] = {}
-    for cell in cells:
+    if row is None:
+        return {}
+    for cell in row.cells():
         body = row.inner[cell.opened : cell.closed]
         kind = markup.attribute(_tag(row, cell), b"t")
         if kind == "s":
