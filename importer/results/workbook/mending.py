@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import IO
 
 from importer.errors import UnusualWorkbookError
 from importer.results.added import TO_MEND_WIDTHS, AddedRow
@@ -75,10 +74,10 @@ def keep_rows_to_mend(
         references = set(re.findall(rb"""\s[\w.\-]+:id\s*=\s*["']([^"']*)["']""", tail))
         package.drop_relationships(part, partial(_unused, references))
         last = plan is plans[-1]
-        package.changes[part] = partial(_write, package, plan, pending, used, tail, last=last)
+        package.changes[part] = partial(_pieces, package, plan, pending, used, tail, last=last)
     if shared := package.only_part("/sharedStrings"):
         # Written after the sheets, when it is known which are used.
-        package.changes[shared] = partial(_write_strings, package, shared, used)
+        package.changes[shared] = partial(_strings, package, shared, used)
 
 
 def _plan(known: Survey, styles: Styles) -> _Plan:
@@ -124,28 +123,27 @@ def _strings_of(package: Package, part: str) -> set[int]:
         return {int(number) for row in SheetXml(stream).rows() for number in _USED_STRING.findall(row.inner)}
 
 
-def _write_strings(package: Package, part: str, used: set[int], target: IO[bytes]) -> None:
+def _strings(package: Package, part: str, used: set[int]) -> Iterator[bytes]:
     with package.open(part) as stream:
-        strings.keep_only(stream, target, used)
+        yield from strings.keep_only(stream, used)
 
 
-def _write(
+def _pieces(
     package: Package,
     plan: _Plan,
     pending: Pending,
     used: set[int],
     tail: bytes,
-    target: IO[bytes],
     *,
     last: bool,
-) -> None:
+) -> Iterator[bytes]:
     known, columns = plan.known, plan.columns
     cells = CellWriter(known.grammar.prefix, columns, plan.look)
     name = known.grammar.prefix + b"sheetData>"
     number = known.header_row
     with package.open(known.sheet.part) as stream:
-        target.write(_head(plan))
-        target.write(b"<" + name)
+        yield _head(plan)
+        yield b"<" + name
         for row in SheetXml(stream).rows():
             if row.number <= known.header_row:
                 kept = row
@@ -162,10 +160,10 @@ def _write(
             else:
                 continue
             used.update(map(int, _USED_STRING.findall(inner)))
-            target.write(adding.open_row(kept, inner))
+            yield adding.open_row(kept, inner)
     pending.refuse_rest(None if last else known.sheet.name)
     area = Area(known.header_row, min(known.headers, default=1), number, columns.last)
-    target.write(b"</" + name + adding.with_filter(tail, known.grammar.prefix, area))
+    yield b"</" + name + adding.with_filter(tail, known.grammar.prefix, area)
 
 
 def _with(row: RowPart, inner: bytes) -> RowPart:

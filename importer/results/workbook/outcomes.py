@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import IO
 
 from importer.errors import UnusualWorkbookError
 from importer.results.added import OUTCOME_WIDTHS, AddedRow, header_beside
@@ -56,7 +55,7 @@ def add_outcomes(package: Package, sheets: Sequence[LeadSheet], rows: Iterator[A
         package.changes[workbook] = adding.filtered_names(package.read(workbook), filters)
     for plan in plans:
         last = plan is plans[-1]
-        package.changes[plan.known.sheet.part] = partial(_write, package, plan, pending, last=last)
+        package.changes[plan.known.sheet.part] = partial(_pieces, package, plan, pending, last=last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +138,13 @@ def _filtered(known: Survey, columns: Columns, tables: Sequence[Table]) -> tuple
     return adding.with_filter(known.tail, known.grammar.prefix, area), area
 
 
-def _write(package: Package, plan: _Plan, pending: Pending, target: IO[bytes], *, last: bool) -> None:
+def _pieces(package: Package, plan: _Plan, pending: Pending, *, last: bool) -> Iterator[bytes]:
     known, columns = plan.known, plan.columns
     cells = CellWriter(known.grammar.prefix, columns, plan.look)
     used = columns.area(known.header_row, max(known.last_row, known.header_row))
-    target.write(adding.wider_head(known, columns, used))
+    yield adding.wider_head(known, columns, used)
     name = known.grammar.prefix + b"sheetData>"
-    target.write(b"<" + name)
+    yield b"<" + name
     with package.open(known.sheet.part) as stream:
         for row in SheetXml(stream).rows():
             if row.number == known.header_row:
@@ -155,8 +154,8 @@ def _write(package: Package, plan: _Plan, pending: Pending, target: IO[bytes], *
             ):
                 inner = columns.put_in(row, cells.row(row.number, added))
             else:
-                target.write(row.tag + row.inner + b"</" + known.grammar.prefix + b"row>")
+                yield row.tag + row.inner + b"</" + known.grammar.prefix + b"row>"
                 continue
-            target.write(adding.open_row(row, inner))
+            yield adding.open_row(row, inner)
     pending.refuse_rest(None if last else known.sheet.name)
-    target.write(b"</" + name + plan.tail)
+    yield b"</" + name + plan.tail

@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import shutil
 import zipfile
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import IO
@@ -29,7 +29,11 @@ _NOT_KEPT = ("/vbaProject", "/vbaProjectSignature", "/digital-signature/origin",
 # A part that is read as a whole is refused beyond this; sheets and shared strings are streamed.
 PART_LIMIT = 64 << 20
 
-Write = Callable[[IO[bytes]], None]
+# What is written together: enough to be worth a call of the compressor, little to keep in memory.
+_BLOCK = 1 << 18
+
+Pieces = Callable[[], Iterator[bytes]]
+"""Makes a part while it is written, piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Package:
         """Read the directory; nothing else is read before it is asked for."""
         self._archive = archive
         self._entries = {entry.filename: entry for entry in archive.infolist()}
-        self.changes: dict[str, bytes | Write] = {}
+        self.changes: dict[str, bytes | Pieces] = {}
         """Parts that are other ones in what is written, in the order in which they are written last."""
 
     def has(self, part: str) -> bool:
@@ -178,10 +182,8 @@ class Package:
             for part, change in self.changes.items():
                 if part in kept:
                     with target.open(_like(self._entries[part]), "w") as new:
-                        if isinstance(change, bytes):
-                            new.write(change)
-                        else:
-                            change(new)
+                        for block in [change] if isinstance(change, bytes) else _blocks(change()):
+                            new.write(block)
 
     def _reachable(self) -> set[str]:
         """Return the names of the parts to keep: all but those that only a dropped relationship led to."""
@@ -204,6 +206,18 @@ def rels_of(part: str) -> str:
     """Return the name of the part that holds the relationships of `part` (OPC, section 9.3)."""
     folder, name = posixpath.split(part)
     return posixpath.join(folder, "_rels", f"{name}.rels")
+
+
+def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    gathered: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)
 
 
 def _resolved(part: str, target: str) -> str:

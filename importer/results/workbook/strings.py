@@ -35,18 +35,21 @@ def text_in(xml: bytes) -> str:
     return "".join(markup.text_of(element.inner(plain)) for element in markup.elements(plain, b"t"))
 
 
-def keep_only(stream: IO[bytes], target: IO[bytes], used: Container[int]) -> None:
-    """Copy the strings, those that are not `used` emptied: the others keep their numbers.
+def keep_only(stream: IO[bytes], used: Container[int]) -> Iterator[bytes]:
+    """Yield the part with the strings that are not `used` emptied; so the others keep their numbers.
 
     What a spreadsheet does not show is in the file all the same, and a file of rows to mend is passed on.
     """
+    nothing = b""
     number = 0
     for is_string, piece in _pieces(stream):
         if is_string and number not in used:
-            prefix = markup.prefix_of(piece)
-            target.write(b"<" + prefix + b"si><" + prefix + b"t/></" + prefix + b"si>")
+            if not nothing:
+                p = markup.prefix_of(piece)
+                nothing = b"<%bsi><%bt/></%bsi>" % (p, p, p)
+            yield nothing
         else:
-            target.write(piece)
+            yield piece
         number += is_string
 
 
