@@ -18,6 +18,7 @@ from xml.sax.saxutils import escape, unescape
 from importer.errors import UnusualWorkbookError
 
 _ATTRIBUTES = rb"""(?:\s+[\w:.\-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*"""
+_ATTRIBUTE = re.compile(rb"""\s+([\w:.\-]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
 _TAG = re.compile(rb"<(/?)((?:[\w.\-]+:)?)([\w.\-]+)(" + _ATTRIBUTES + rb")\s*(/?)>")
 _DECLARATION = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:<\?xml\s([^<>]*)\?>)?""")
 _ENCODING = re.compile(rb"""\bencoding\s*=\s*["'](?:utf-8|us-ascii)["']""", re.IGNORECASE)
@@ -124,17 +125,20 @@ def patched(xml: bytes, changes: Iterable[tuple[int, int, bytes]]) -> bytes:
     return b"".join((*pieces, xml[at:]))
 
 
-@lru_cache(maxsize=256)
-def _attribute(name: bytes) -> re.Pattern[bytes]:
-    return re.compile(rb"(\s" + name + rb"""\s*=\s*)(?:"([^"<]*)"|'([^'<]*)')""")
+def _attribute(tag: bytes, name: bytes) -> re.Match[bytes] | None:
+    # One after the other, since the value of one may look like another one.
+    for found in _ATTRIBUTE.finditer(tag):
+        if found[1] == name or (name[:1] == b":" and found[1].endswith(name)):
+            return found
+    return None
 
 
 def attribute(tag: bytes, name: bytes) -> str | None:
     """Return the value of an attribute in a start tag; None if it has none of this name.
 
-    `name` may be a pattern, as for an attribute whose prefix is not known.
+    A `name` that begins with a colon stands for one with any prefix.
     """
-    found = _attribute(name).search(tag)
+    found = _attribute(tag, name)
     return None if found is None else text_of(found[2] if found[2] is not None else found[3])
 
 
@@ -147,9 +151,10 @@ def number(tag: bytes, name: bytes, default: int = 0) -> int:
 def with_attribute(tag: bytes, name: bytes, value: str | int) -> bytes:
     """Return a start tag with this value of an attribute."""
     new = escape(str(value), {'"': "&quot;"}).encode()
-    found = _attribute(name).search(tag)
+    found = _attribute(tag, name)
     if found:
-        return tag[: found.start()] + found[1] + b'"' + new + b'"' + tag[found.end() :]
+        value_at = found.start(2 if found[2] is not None else 3) - 1
+        return tag[:value_at] + b'"' + new + b'"' + tag[found.end() :]
     end = len(tag) - (2 if tag.endswith(b"/>") else 1)
     return tag[:end].rstrip() + b" " + name + b'="' + new + b'"' + tag[end:]
 
@@ -157,7 +162,8 @@ def with_attribute(tag: bytes, name: bytes, value: str | int) -> bytes:
 def without_attributes(tag: bytes, *names: bytes) -> bytes:
     """Return a start tag without the attributes called so."""
     for name in names:
-        tag = _attribute(name).sub(b"", tag)
+        if found := _attribute(tag, name):
+            tag = tag[: found.start()] + tag[found.end() :]
     return tag
 
 

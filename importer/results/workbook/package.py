@@ -154,7 +154,7 @@ class Package:
             SheetPart(
                 markup.attribute(tag, b"name") or "",
                 index,
-                targets.get(markup.attribute(tag, rb"[\w.\-]+:id") or "", ""),
+                targets.get(markup.attribute(tag, b":id") or "", ""),
                 (markup.attribute(tag, b"state") or "").removeprefix("visible"),
             )
             for index, tag in enumerate(element.tag(inner) for element in markup.elements(inner, b"sheet"))
