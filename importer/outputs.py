@@ -162,7 +162,7 @@ def _write_results(output: _Output) -> list[str]:
 def _why_not_in_own_workbook(output: _Output) -> str:
     """Write the results into a copy of the workbook; return why that cannot be, empty if it was done."""
     if not output.can_be_added_to:
-        return "only that of .xlsx and .xlsm can be kept; save it as .xlsx, and `lead-importer results` it"
+        return "only that of .xlsx and .xlsm can be kept, so save it as .xlsx before the next run"
     # Before anything is written, so that no outcome stands beside another row.
     _ = output.stamp
     try:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import openpyxl  # type: ignore[import-untyped]
 import pytest
@@ -33,6 +34,10 @@ def to_mend(
     leads = [LeadSheet(sheet, header_row) for sheet in sheets]
     assert write_rows_to_mend(path, source, leads, wrong, nothing, hide_others=hide_others)
     return path
+
+
+def to_mend_some(source: Path, header_row: int) -> Path:
+    return to_mend(source, header_row, [6, 7])
 
 
 def values(sheet: Any, first: int) -> list[tuple[Any, ...]]:
@@ -213,3 +218,72 @@ def test_a_row_to_mend_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnusualWorkbookError, match="row 70"):
         to_mend(by_xlsxwriter(tmp_path / "leads.xlsx"), 1, [3, 70])
     assert not (tmp_path / "retry.xlsx").exists()
+
+
+# The order in which the schema wants the children of a sheet (ECMA-376 part 1, annex A.2, CT_Worksheet).
+ORDER = [
+    "sheetPr",
+    "dimension",
+    "sheetViews",
+    "sheetFormatPr",
+    "cols",
+    "sheetData",
+    "sheetCalcPr",
+    "sheetProtection",
+    "protectedRanges",
+    "scenarios",
+    "autoFilter",
+    "sortState",
+    "dataConsolidate",
+    "customSheetViews",
+    "mergeCells",
+    "phoneticPr",
+    "conditionalFormatting",
+    "dataValidations",
+    "hyperlinks",
+    "printOptions",
+    "pageMargins",
+    "pageSetup",
+    "headerFooter",
+    "rowBreaks",
+    "colBreaks",
+    "customProperties",
+    "cellWatches",
+    "ignoredErrors",
+    "smartTags",
+    "drawing",
+    "legacyDrawing",
+    "legacyDrawingHF",
+    "picture",
+    "oleObjects",
+    "controls",
+    "webPublishItems",
+    "tableParts",
+    "extLst",
+]
+
+
+@pytest.mark.parametrize("make", [annotated, to_mend_some], ids=["results", "to mend"])
+@pytest.mark.parametrize("table", [False, True])
+@pytest.mark.parametrize("protected", [False, True])
+def test_every_part_is_well_formed_and_counted_and_in_the_order_of_the_schema(
+    tmp_path: Path, make: Callable[[Path, int], Path], table: bool, protected: bool
+) -> None:
+    for source, header_row in (
+        (by_xlsxwriter(tmp_path / "a.xlsx", table=table), 1),
+        (by_openpyxl(tmp_path / "b.xlsx"), 3),
+    ):
+        if protected:
+            book = openpyxl.load_workbook(source)
+            book[LEADS].protection.enable()
+            book.save(source)
+        for name, content in parts(make(source, header_row)).items():
+            if not name.endswith((".xml", ".rels")):
+                continue
+            root = ElementTree.fromstring(content)  # noqa: S314 - our own file
+            if name == SHEET:
+                found = [ORDER.index(child.tag.partition("}")[2]) for child in root]
+                assert found == sorted(found)
+            for element in root.iter():
+                if "count" in element.attrib and not name.endswith("sharedStrings.xml"):
+                    assert int(element.attrib["count"]) == len(element)
