@@ -255,13 +255,18 @@ def _with_results(given: Input, results: Iterator[ResultRow]) -> Iterator[tuple[
     for rows in given.sheet.chunks():
         for row in rows:
             result = next(results, None)
-            # Of a file that was sorted or mended meanwhile, the numbers of the rows are still the same.
-            if result and (
-                (result.place.sheet, result.place.row) != (given.sheet.name, row.place.row)
-                or given.mapping.lead(row).customer_id != result.customer_id
-            ):
+            if result and not _is_of(given, row, result):
                 raise _changed(given.sheet.source)
             yield row, result
+
+
+def _is_of(given: Input, row: Row, result: ResultRow) -> bool:
+    """Tell whether a result is that of a row."""
+    if (result.place.sheet, result.place.row) != (given.sheet.name, row.place.row):
+        return False
+    # Of a file that was sorted or mended meanwhile, the numbers of the rows are still the same.
+    shown = row.cells[given.mapping.customer_id.index]
+    return shown == result.customer_id or given.mapping.lead(row).customer_id == result.customer_id
 
 
 def _stamp(source: str) -> tuple[int, int]:

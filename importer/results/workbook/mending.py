@@ -42,6 +42,11 @@ class _Plan:
     columns: Columns
     look: Look
     formula: re.Pattern[bytes]
+    metadata: re.Pattern[bytes]
+    """What a cell says of its formula alone: how it spills, and rich values (section 18.3.1.4)."""
+
+    reference: re.Pattern[bytes]
+    """Where a cell says that it stands, up to the number of its row."""
 
 
 def keep_rows_to_mend(
@@ -84,8 +89,14 @@ def _plan(known: Survey, styles: Styles) -> _Plan:
     occupied = (area for area in merged(known.tail) if area.bottom <= known.header_row)
     columns = Columns.beside(known, occupied, TO_MEND_WIDTHS)
     name = re.escape(known.grammar.prefix)
-    formula = re.compile(rb"<%bf(?:\s[^<>]*)?(?:/>|>[^<]*</%bf\s*>)" % (name, name))
-    return _Plan(known, columns, Look.of(known, styles), formula)
+    return _Plan(
+        known,
+        columns,
+        Look.of(known, styles),
+        formula=re.compile(rb"<%bf(?:\s[^<>]*)?(?:/>|>[^<]*</%bf\s*>)" % (name, name)),
+        metadata=re.compile(rb"""(<%bc\s[^<>]*?)\s[cv]m\s*=\s*["']\d+["']""" % name),
+        reference=re.compile(rb"""(<%bc\s(?:[^<>]*?\s)?r\s*=\s*["'][A-Z]{1,3})\d+""" % name),
+    )
 
 
 def _unused(references: set[bytes], known: Relationship) -> bool:
@@ -172,15 +183,10 @@ def _with(row: RowPart, inner: bytes) -> RowPart:
 
 def _settled(row: RowPart, plan: _Plan, number: int) -> bytes:
     """Return the cells of a row under another number, formulas replaced by the values that they had."""
-    pieces: list[bytes] = []
-    for cell in row.cells():
-        tag = markup.with_attribute(
-            row.inner[cell.start : cell.opened], b"r", f"{letters(cell.column)}{number}"
-        )
-        # They point to what only a formula has: how it spills, and rich values (section 18.3.1.4).
-        tag = markup.without_attributes(tag, b"cm", b"vm")
-        pieces += (tag, plan.formula.sub(b"", row.inner[cell.opened : cell.end]))
-    return b"".join(pieces)
+    inner = plan.formula.sub(b"", row.inner)
+    while (known := plan.metadata.sub(rb"\1", inner)) != inner:
+        inner = known
+    return plan.reference.sub(rb"\g<1>%d" % number, inner)
 
 
 def _head(plan: _Plan) -> bytes:
