@@ -413,3 +413,32 @@ def test_references_of_cells_are_read(reference: str, read: str) -> None:
 )
 def test_added_columns_are_known_by_standing_together(headers: tuple[str, ...], added: range) -> None:
     assert added_columns(headers) == added
+
+
+@pytest.mark.parametrize("referenced", [True, False])
+def test_a_column_that_somebody_put_right_of_the_outcomes_stays_there(
+    tmp_path: Path, referenced: bool
+) -> None:
+    once = annotated(by_xlsxwriter(tmp_path / "leads.xlsx"), 1)
+    book = openpyxl.load_workbook(once)
+    book[LEADS]["Q1"], book[LEADS]["Q3"] = "Người gọi", "Lan"
+    book.save(once)
+    if not referenced:
+        repacked(once, {SHEET: lambda xml: re.sub(rb'<c r="[A-Z]+1"', b"<c", xml)})
+    sheet = sheet_of(annotated(once, 1, [result(2)], name="2.xlsx"))
+    texts = [cell.value for cell in sheet[1]]
+    assert texts[5:] == [*ADDED, "Người gọi"]
+    assert (sheet["F2"].value, sheet["F3"].value) == ("created", None)
+    assert sheet["Q3"].value == "Lan"
+
+
+def test_a_picture_of_a_told_size_is_not_covered_either(tmp_path: Path) -> None:
+    source = by_xlsxwriter(tmp_path / "leads.xlsx")
+    anchor = (
+        b"<xdr:oneCellAnchor><xdr:from><xdr:col>6</xdr:col><xdr:colOff>0</xdr:colOff><xdr:row>2</xdr:row>"
+        b'<xdr:rowOff>0</xdr:rowOff></xdr:from><xdr:ext cx="1219200" cy="190500"/></xdr:oneCellAnchor>'
+    )
+    drawing = "xl/drawings/drawing1.xml"
+    repacked(source, {drawing: lambda xml: xml.replace(b"</xdr:wsDr>", anchor + b"</xdr:wsDr>")})
+    texts = [cell.value for cell in sheet_of(annotated(source, 1))[1]]
+    assert texts.index("outcome") == 9

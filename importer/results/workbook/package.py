@@ -175,7 +175,7 @@ class Package:
             # First, as spreadsheets have it: some tell a workbook from another archive by that.
             with target.open(_like(self._entries[CONTENT_TYPES]), "w") as new:
                 new.write(types)
-            for entry in self._archive.infolist():
+            for entry in self._entries.values():
                 if entry.filename in kept - {CONTENT_TYPES} and entry.filename not in self.changes:
                     with self._archive.open(entry) as old, target.open(_like(entry), "w") as new:
                         shutil.copyfileobj(old, new, 1 << 20)
