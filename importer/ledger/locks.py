@@ -58,7 +58,9 @@ def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
     """
     folder = state / "accounts"
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The mode is that of the last folder alone.
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
         writable = os.access(folder, os.W_OK)
     except OSError:
         writable = False
