@@ -14,6 +14,7 @@ from typing import Self
 from importer.errors import MappingError, SheetError, UsageError
 from importer.identity import lead_key
 from importer.ledger import Entry
+from importer.ledger.told import Told
 from importer.mapping import SheetMapping, choose_mapping, header_score
 from importer.model import ErrorInfo, InvalidRow, Lead, Row, RowProblem
 from importer.results import COLUMNS, added_columns
@@ -202,8 +203,10 @@ def _without_example(sheet: Sheet) -> tuple[Sheet, str]:
     return replace(sheet, read=read, height=max(sheet.height - 1, 0), beginning=tuple(following)), notice
 
 
-def entry_of(sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity) -> Entry:
-    """Return how the ledger keeps a row of the sheet with this number."""
+def entry_of(
+    sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity, told: Told | None = None
+) -> Entry:
+    """Return how the ledger keeps a row of the sheet with this number, and what is `told` of it elsewhere."""
     if isinstance(lead, InvalidRow):
         return Entry(
             sheet=sheet,
@@ -219,6 +222,7 @@ def entry_of(sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity) 
         customer_id=lead.customer_id,
         key=identity.key_of(lead),
         notes=tuple(map(str, lead.notes)),
+        known=told.take(lead.place.sheet, lead.place.row, lead.customer_id) if told else None,
     )
 
 

@@ -23,7 +23,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),
-        "ledger": ("ledger",),
+        "ledger": ("ledger", "ledger.told"),
     },
     # Input and output. (`mapping` is pure, and stands here because it is built on the templates.)
     {
@@ -77,6 +77,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # One lead, one file, one report.
     {
+        "adoption": ("adoption",),
         "attempts": ("attempts",),
         "pace": ("pace",),
         "report": ("report",),

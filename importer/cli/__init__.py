@@ -18,6 +18,7 @@ import typer
 
 from importer import __version__
 from importer.cli.options import (
+    Adopt,
     Attempts,
     BaseUrl,
     Columns,
@@ -113,6 +114,7 @@ def run(
     proxy_from_environment: Proxy = None,
     results: Results = None,
     ledger: LedgerFile = None,
+    adopt: Adopt = None,
     summary: Summary = None,
     log_format: LogFormat = None,
     quiet: Quiet = None,

@@ -8,6 +8,7 @@ A lead's outcome and the next lead's intent often travel in one transaction (:mo
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -32,7 +33,14 @@ from importer.ledger import (
     statements,
 )
 from importer.ledger.locks import ProcessLock
-from importer.ledger.rows import packed_error, packed_json, page_of_results, result_row, storable
+from importer.ledger.rows import (
+    application_ids,
+    packed_error,
+    packed_json,
+    page_of_results,
+    result_row,
+    storable,
+)
 from importer.ledger.writer import SqliteWriter
 from importer.model import OutcomeName, ResultRow, RowEnd
 
@@ -149,6 +157,18 @@ class SqliteLedger:
         ):
             yield from (result_row(run, values) for values in page)
             position = page[-1][0]
+
+    def knows_application(self) -> Callable[[str], bool]:
+        """See :meth:`importer.ledger.Ledger.knows_application`."""
+        return self._open_writer.call(application_ids)
+
+    def summary_of(self, run: int) -> Mapping[str, object]:
+        """See :meth:`importer.ledger.Ledger.summary_of`."""
+        found = self._open_writer.call(
+            lambda connection: connection.execute("SELECT summary FROM run WHERE id = ?", (run,)).fetchone()
+        )
+        summary: Mapping[str, object] = json.loads(found[0]) if found and found[0] else {}
+        return summary
 
     def last_run(self, path: str) -> int | None:
         """See :meth:`importer.ledger.Ledger.last_run`."""
