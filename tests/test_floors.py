@@ -17,6 +17,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "formulas": ("formulas",),
         "interrupts": ("interrupts",),
+        "disks": ("disks",),
         "mojibake": ("mojibake",),
         "identity": ("identity",),
         "templates": ("templates",),
@@ -92,6 +93,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "outputs": ("outputs",),
         "checking": ("checking",),
         "resolving": ("resolving",),
+        "doctor": ("doctor",),
         "advice": ("advice",),
     },
     # The straight way, put together, and what a person sees of it.
@@ -111,7 +113,7 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "importing", "outputs", "resolving", "console", "cli"}
+NAMES_STORES = {"runner", "importing", "doctor", "outputs", "resolving", "console", "cli"}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent
