@@ -123,3 +123,16 @@ def mislabelled(source: str, content: str) -> SheetError:
         f"{source} is {content}, not what its name says. Give it the right ending, "
         "or open it in a spreadsheet and save it as .xlsx or CSV UTF-8."
     )
+
+
+def damaged(source: str) -> SheetError:
+    """Return the error for a workbook that no reader makes sense of; theirs may quote what a cell holds."""
+    return SheetError(
+        f"{source} cannot be read as a workbook, so it is damaged or incomplete. Get it again, or open it in "
+        "a spreadsheet and save it as .xlsx or CSV UTF-8."
+    )
+
+
+def encrypted(source: str) -> SheetError:
+    """Return the error for a workbook that asks for a password."""
+    return SheetError(f"{source} is protected with a password. Open it in a spreadsheet and save it without.")
