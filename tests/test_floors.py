@@ -36,6 +36,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets.formats",
             "sheets.grid",
             "sheets.headers",
+            "sheets.legacy",
             "sheets.markup",
             "sheets.ooxml",
             "sheets.opendocument",

@@ -20,6 +20,7 @@ from importer.sheets import archive as archives
 from importer.sheets import cells, files
 from importer.sheets.grid import Grid
 from importer.sheets.headers import HeaderScore, choose_header, with_lines_joined
+from importer.sheets.legacy import Legacy, find_legacy
 from importer.sheets.markup import Mark
 from importer.sheets.sheet import Sheet
 
@@ -78,7 +79,8 @@ class _Table:
 
     def sheet(self, grid: Grid, score: HeaderScore) -> Sheet | None:
         """Return the sheet whose cells are in `grid`; None if it is empty."""
-        rows = ([cells.value_text(value) for value in values] for values in grid.rows())
+        legacy = find_legacy(grid.rows)
+        rows = ([cells.value_text(value) for value in values] for values in _in_unicode(grid, legacy))
         choice = choose_header(with_lines_joined(rows, grid.merged, grid.left, score), score)
         if choice is None:
             return None
@@ -86,16 +88,18 @@ class _Table:
         notices = choice.notices(where)
         if grid.hidden_rows:
             notices += (f"{where}: rows that are hidden ({grid.hidden_rows:,}) are read like the others",)
+        if legacy:
+            notices += legacy.notices(where)
         headers, row = choice.found.headers, choice.found.row
         height = max(grid.height - row, 0)
-        read = partial(self.rows, headers, row)
+        read = partial(self.rows, headers, row, legacy)
         return Sheet(self.original.source, self.name, headers, row, height, notices, read)
 
-    def rows(self, headers: tuple[str, ...], header_row: int) -> Iterator[list[Row]]:
+    def rows(self, headers: tuple[str, ...], header_row: int, legacy: Legacy | None) -> Iterator[list[Row]]:
         """Yield the rows below the headers that are not blank."""
         with _reading(self.original, self.archive) as book:
             grid = book.grid(self.name)
-        rows = islice(grid.rows(), header_row, None)
+        rows = islice(_in_unicode(grid, legacy), header_row, None)
         for first in count(header_row + 1, _CHUNK):
             values = list(islice(rows, _CHUNK))
             if not values:
@@ -124,6 +128,10 @@ class _Table:
             for row in map(Row, places, zip(*columns, strict=True), faults)
             if row.problems or any(row.cells)
         ]
+
+
+def _in_unicode(grid: Grid, legacy: Legacy | None) -> Iterator[Sequence[object]]:
+    return legacy.converted(grid.rows()) if legacy else grid.rows()
 
 
 class _CalamineBook:
