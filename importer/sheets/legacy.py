@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from importer.sheets.cells import tidy
 from importer.sheets.encodings import find_codec, is_syllable, syllable_in, weigh, words_in
-from importer.sheets.headers import ROWS_LOOKED_AT
+from importer.sheets.headers import ROWS_LOOKED_AT, HeaderScore
 
 FONTS = {"tcvn3": ".VnTime", "vni": "VNI-Times"}
 """The encodings that are recognised, and a font of each."""
@@ -41,8 +42,21 @@ class Legacy:
         for row in rows:
             changed = list(row)
             for column in self.columns:
-                changed[column] = _converted(row[column], self.encoding)
+                if isinstance(value := row[column], str):
+                    changed[column] = _converted(value, self.encoding)
             yield changed
+
+    def headers(self, rows: Iterable[list[str]], score: HeaderScore) -> Iterator[list[str]]:
+        """Yield these texts of the converted rows, in Unicode as a whole where they then fit headers better.
+
+        A column of phones has no text but its header, which tells too little by itself.
+        """
+        for row in rows:
+            changed = [
+                text if column in self.columns else tidy(_converted(text, self.encoding))
+                for column, text in enumerate(row)
+            ]
+            yield changed if score(changed) > score(row) else row
 
     def notices(self, where: str) -> tuple[str, ...]:
         """Return what the person should know; `where` names the file and sheet."""
@@ -127,10 +141,9 @@ def _as_it_stands(word: bytes) -> bool:
     return is_syllable(word.decode("cp1252", "replace").lower())
 
 
-def _converted(value: object, encoding: str) -> object:
-    if not isinstance(value, str) or value.isascii() or (encoded := _encoded(value)) is None:
-        return value
+def _converted(text: str, encoding: str) -> str:
+    encoded = None if text.isascii() else _encoded(text)
     try:
-        return find_codec(encoding)[1]().decode(encoded, True)
+        return find_codec(encoding)[1]().decode(encoded, True) if encoded else text
     except UnicodeDecodeError:
-        return value
+        return text

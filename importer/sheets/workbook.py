@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count, islice, repeat
+from itertools import chain, count, islice, repeat
 from typing import TYPE_CHECKING, Protocol
 
 from importer.errors import SheetError
@@ -80,7 +80,8 @@ class _Table:
     def sheet(self, grid: Grid, score: HeaderScore) -> Sheet | None:
         """Return the sheet whose cells are in `grid`; None if it is empty."""
         legacy = find_legacy(grid.rows)
-        rows = ([cells.value_text(value) for value in values] for values in _in_unicode(grid, legacy))
+        texts = (list(map(cells.value_text, values)) for values in _in_unicode(grid, legacy))
+        rows = legacy.headers(texts, score) if legacy else texts
         choice = choose_header(with_lines_joined(rows, grid.merged, grid.left, score), score)
         if choice is None:
             return None
@@ -170,8 +171,12 @@ def _rows_as_shown(
     if not marks:
         yield from sheet.iter_rows()
         return
-    for number, values in enumerate(sheet.iter_rows()):
-        row: list[object] = list(values)
+    # Below its last value the reader gives no more rows, but a formula without one may stand there.
+    below = range(sheet.total_height, max(marks) + 1)
+    blank: Sequence[object] = [""] * sheet.width
+    rows: Iterator[Sequence[object]] = chain(sheet.iter_rows(), repeat(blank, len(below)))
+    for number, values in enumerate(rows):
+        row = list(values)
         for column, mark in marks.get(number, {}).items():
             if 0 <= column - left < len(row):
                 row[column - left] = cells.shown_value(row[column - left], mark)
