@@ -25,6 +25,9 @@ ENTRY_LIMIT = 10_000
 # The reader makes room for every cell between the first and the last one, some 32 bytes each.
 AREA_LIMIT = 1 << 26
 
+# No sheet of Excel or LibreOffice has more (specification "Worksheet size"); a file may claim it.
+ROWS, COLUMNS = 1_048_576, 16_384
+
 _BLOCK = 1 << 20
 _LONGEST = 8 * _BLOCK
 
@@ -153,7 +156,7 @@ class _Inspection:
                         take(data)
 
     def _refuse_area(self, rows: int, columns: int) -> None:
-        if rows * columns > AREA_LIMIT:
+        if rows > ROWS or columns > COLUMNS or rows * columns > AREA_LIMIT:
             raise SheetError(
                 f"{self.original.source} has a cell as far out as {ooxml.column_letters(columns - 1)}{rows}, "
                 "and the empty ones up to it take too much memory. Delete what stands far "
