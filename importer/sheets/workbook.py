@@ -136,7 +136,8 @@ def _in_unicode(grid: Grid, legacy: Legacy | None) -> Iterator[Sequence[object]]
 
 
 class _CalamineBook:
-    def __init__(self, book: CalamineWorkbook, archive: archives.Archive) -> None:
+    def __init__(self, source: str, book: CalamineWorkbook, archive: archives.Archive) -> None:
+        self._source = source
         self._book = book
         self._archive = archive
         self.names: list[str] = book.sheet_names
@@ -152,62 +153,72 @@ class _CalamineBook:
         return visible, hidden
 
     def grid(self, name: str) -> Grid:
-        sheet = self._book.get_sheet_by_name(name)
+        with _refusing(self._source):
+            sheet = self._book.get_sheet_by_name(name)
         markup = self._archive.markup_of(self.names.index(name))
         # The rows come from the first of the sheet on, but the cells only from the first column in use.
         _, left = sheet.start or (0, 0)
         return Grid(
-            rows=partial(_rows_as_shown, sheet, left, markup.marks),
+            rows=partial(self._rows, sheet, left, markup.marks),
             left=left,
             height=sheet.total_height,
             merged=sheet.merged_cell_ranges or (),
             hidden_rows=markup.hidden_rows,
         )
 
-
-def _rows_as_shown(
-    sheet: CalamineSheet, left: int, marks: Mapping[int, Mapping[int, Mark]]
-) -> Iterator[Sequence[object]]:
-    if not marks:
-        yield from sheet.iter_rows()
-        return
-    # Below its last value the reader gives no more rows, but a formula without one may stand there.
-    below = range(sheet.total_height, max(marks) + 1)
-    blank: Sequence[object] = [""] * sheet.width
-    rows: Iterator[Sequence[object]] = chain(sheet.iter_rows(), repeat(blank, len(below)))
-    for number, values in enumerate(rows):
-        row = list(values)
-        for column, mark in marks.get(number, {}).items():
-            if 0 <= column - left < len(row):
-                row[column - left] = cells.shown_value(row[column - left], mark)
-        yield row
+    def _rows(
+        self, sheet: CalamineSheet, left: int, marks: Mapping[int, Mapping[int, Mark]]
+    ) -> Iterator[Sequence[object]]:
+        with _refusing(self._source):
+            if not marks:
+                yield from sheet.iter_rows()
+                return
+            # Below its last value the reader gives no more rows, but a formula without one may stand there.
+            blank: Sequence[object] = [""] * sheet.width
+            below = repeat(blank, max(max(marks) + 1 - sheet.total_height, 0))
+            rows: Iterator[Sequence[object]] = chain(sheet.iter_rows(), below)
+            for number, values in enumerate(rows):
+                row = list(values)
+                for column, mark in marks.get(number, {}).items():
+                    if 0 <= column - left < len(row):
+                        row[column - left] = cells.shown_value(row[column - left], mark)
+                yield row
 
 
 @contextmanager
 def _reading(original: files.Original, archive: archives.Archive | None) -> Iterator[_Book]:
     if archive is None:
-        from importer.sheets.xls import open_xls
+        from importer.sheets.xls import XlsBook
 
-        with open_xls(original) as book:
-            yield book
+        yield XlsBook(original)
         return
-    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+    from python_calamine import CalamineWorkbook
+
+    with original.open() as stream:
+        # By a path with the right ending it knows the format; from a stream it tries one after the other.
+        known = original.path.suffix.lower() == files.suffix_of(original.source)
+        with _refusing(original.source):
+            book = CalamineWorkbook.from_object(original.path if known else stream)
+        with book:
+            yield _CalamineBook(original.source, book, archive)
+
+
+@contextmanager
+def _refusing(source: str) -> Iterator[None]:
+    """Turn what calamine raises for a damaged file into the error that says so."""
+    from python_calamine import CalamineError, PasswordError
 
     try:
-        with original.open() as stream:
-            # By a path with the right ending it knows the format; from a stream it tries one after the other.
-            known = original.path.suffix.lower() == files.suffix_of(original.source)
-            with CalamineWorkbook.from_object(original.path if known else stream) as book:
-                yield _CalamineBook(book, archive)
+        yield
     except PasswordError as error:
-        raise files.encrypted(original.source) from error
-    except (CalamineError, OSError, ValueError) as error:
-        raise files.damaged(original.source) from error
+        raise files.encrypted(source) from error
+    except (CalamineError, OSError, ValueError, OverflowError) as error:
+        raise files.damaged(source) from error
     except BaseException as error:
-        # The reader is written in Rust, and what it did not foresee is no `Exception`.
+        # It is written in Rust, and what it did not foresee is no `Exception`.
         if type(error).__name__ != "PanicException":
             raise
-        raise files.damaged(original.source) from error
+        raise files.damaged(source) from error
 
 
 def _looked_through(original: files.Original) -> archives.Archive | None:

@@ -13,83 +13,80 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from importer.errors import SheetError
 from importer.sheets import files
 from importer.sheets.formats import number_format
 from importer.sheets.grid import Grid
 from importer.sheets.markup import Fault
 
-
-@contextmanager
-def open_xls(original: files.Original) -> Iterator[XlsBook]:
-    """Open a workbook for as long as its sheets are read.
-
-    Raises :class:`importer.errors.SheetError` if it is damaged or encrypted, from within, too.
-    """
-    import xlrd  # type: ignore[import-untyped]
-
-    try:
-        with original.open() as stream:
-            # What it finds odd it would print; that is no part of what the person asked for.
-            book = xlrd.open_workbook(
-                file_contents=stream.read(), logfile=io.StringIO(), formatting_info=True, on_demand=True
-            )
-        yield XlsBook(book)
-    except (SheetError, MemoryError):
-        raise
-    except Exception as error:
-        # A damaged file makes xlrd stumble anywhere, over whatever it finds.
-        if "encrypted" in str(error):
-            raise files.encrypted(original.source) from error
-        raise files.damaged(original.source) from error
+# The types of a cell (xlrd, class Cell); empty and blank ones are others.
+_TEXT, _NUMBER, _DATE, _BOOLEAN, _ERROR = 1, 2, 3, 4, 5
 
 
 class XlsBook:
-    """An opened workbook; each sheet is read when it is asked for."""
+    """An opened workbook; each sheet is read when it is asked for.
 
-    def __init__(self, book: Any) -> None:
-        self._book = book
-        self.names: list[str] = book.sheet_names()
+    Everything raises :class:`importer.errors.SheetError` where the file is damaged.
+    """
+
+    def __init__(self, original: files.Original) -> None:
+        self._original = original
+        with self._refusing():
+            import xlrd  # type: ignore[import-untyped]
+
+            # What xlrd finds odd it would print; that is no part of what the person asked for.
+            self._book: Any = xlrd.open_workbook(
+                file_contents=_records(original), logfile=io.StringIO(), formatting_info=True, on_demand=True
+            )
+            self.names: list[str] = self._book.sheet_names()
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            # Where a file is damaged, xlrd stumbles over whatever it finds, and raises what Python does.
+            if "encrypted" in str(error):
+                raise files.encrypted(self._original.source) from error
+            raise files.damaged(self._original.source) from error
 
     def tables(self) -> tuple[list[str], list[str]]:
         """Return the names of the visible and of the hidden sheets that can hold rows."""
         visible: list[str] = []
         hidden: list[str] = []
-        for index, name in enumerate(self.names):
-            (hidden if self._book.sheet_by_index(index).visibility else visible).append(name)
-            self._book.unload_sheet(index)
+        with self._refusing():
+            for index, name in enumerate(self.names):
+                (hidden if self._book.sheet_by_index(index).visibility else visible).append(name)
+                self._book.unload_sheet(index)
         return visible, hidden
 
     def grid(self, name: str) -> Grid:
         """Return the cells of the sheet with this `name`."""
-        sheet = self._book.sheet_by_name(name)
-        hidden = {row for row, info in sheet.rowinfo_map.items() if info.hidden}
-        rows = [[self._value(cell) for cell in cells] for cells in sheet.get_rows()]
-        return Grid(
-            rows=partial(iter, rows),
-            left=0,
-            height=sheet.nrows,
-            merged=[((top, left), (below - 1, right - 1)) for top, below, left, right in sheet.merged_cells],
-            hidden_rows=sum(any(sheet.row_values(row)) for row in hidden if row < sheet.nrows),
-        )
+        with self._refusing():
+            sheet = self._book.sheet_by_name(name)
+            rows = [[self._value(cell) for cell in cells] for cells in sheet.get_rows()]
+            hidden = {row for row, info in sheet.rowinfo_map.items() if info.hidden}
+            return Grid(
+                rows=partial(iter, rows),
+                left=0,
+                height=sheet.nrows,
+                merged=[
+                    ((top, left), (below - 1, right - 1)) for top, below, left, right in sheet.merged_cells
+                ],
+                hidden_rows=sum(any(sheet.row_values(row)) for row in hidden if row < sheet.nrows),
+            )
 
     def _value(self, cell: Any) -> object:
-        import xlrd
-
-        match cell.ctype:
-            case xlrd.XL_CELL_TEXT:
-                return cell.value
-            case xlrd.XL_CELL_NUMBER:
-                form = number_format(self._format(cell))
-                whole = form and cell.value >= 0 and cell.value.is_integer()
-                return form.text(int(cell.value)) if form and whole else cell.value
-            case xlrd.XL_CELL_DATE:
-                return self._moment(cell.value, self._format(cell))
-            case xlrd.XL_CELL_BOOLEAN:
-                return bool(cell.value)
-            case xlrd.XL_CELL_ERROR:
-                return Fault.ERROR
-        return ""
+        kind, value = cell.ctype, cell.value
+        if kind == _TEXT:
+            return value
+        if kind == _NUMBER:
+            form = number_format(self._format(cell))
+            return form.text(int(value)) if form and value >= 0 and value.is_integer() else value
+        if kind == _DATE:
+            return self._moment(value, self._format(cell))
+        if kind == _BOOLEAN:
+            return bool(value)
+        return Fault.ERROR if kind == _ERROR else ""
 
     def _format(self, cell: Any) -> str:
         return str(self._book.format_map[self._book.xf_list[cell.xf_index].format_key].format_str)
@@ -106,3 +103,15 @@ class XlsBook:
         except OverflowError:
             # A spreadsheet shows no date for it either.
             return days
+
+
+def _records(original: files.Original) -> bytes:
+    """Return the records of the workbook out of the file system that the file is ([MS-XLS] section 2.1.2).
+
+    Where that is damaged, xlrd itself would go round in a circle until the memory is full.
+    """
+    import olefile  # type: ignore[import-untyped]
+
+    with original.open() as stream, olefile.OleFileIO(stream) as container:
+        name = next((name for name in ("Workbook", "Book") if container.exists(name)), "")
+        return bytes(container.openstream(name).read())
