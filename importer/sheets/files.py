@@ -46,16 +46,23 @@ class Original:
 
     def open(self) -> BinaryIO:
         """Open the file for reading bytes. Raises :class:`SheetError` if it is no longer what it was."""
+        self.refuse_changed()
         try:
-            status = self.path.stat()
-            if (status.st_size, status.st_mtime_ns) != self.stamp:
-                raise SheetError(
-                    f"{self.source} was changed while it was being read. Wait until it is complete, "
-                    "close it elsewhere, and start again."
-                )
             return self.path.open("rb")
         except OSError as error:
             raise unreadable(self.source, error) from error
+
+    def refuse_changed(self) -> None:
+        """Raise :class:`SheetError` if the file is no longer what it was."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise unreadable(self.source, error) from error
+        if (status.st_size, status.st_mtime_ns) != self.stamp:
+            raise SheetError(
+                f"{self.source} was changed while it was being read. Wait until it is complete, "
+                "close it elsewhere, and start again."
+            )
 
     def head(self, size: int = 4096) -> bytes:
         """Return the first `size` bytes."""

@@ -22,6 +22,9 @@ class Grid:
     height: int
     """How many rows there are."""
 
+    width: int
+    """How many cells each row has."""
+
     merged: Merged = ()
     hidden_rows: int = 0
     """How many rows that hold cells are hidden."""

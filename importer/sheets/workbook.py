@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 _CHUNK = 2000
 
+# Some 100 MB of cells with short texts; to get them from the file again would take half of the time.
+_KEPT_CELLS = 1_000_000
+
 # What an encrypted workbook is called in its container ([MS-OFFCRYPTO] section 2.3.4.4), whose directory
 # may be anywhere in it; so many bytes are looked through.
 _CONTAINER = 1 << 26
@@ -93,13 +96,19 @@ class _Table:
             notices += legacy.notices(where)
         headers, row = choice.found.headers, choice.found.row
         height = max(grid.height - row, 0)
-        read = partial(self.rows, headers, row, legacy)
+        read = partial(self.rows, headers, row, legacy, _Kept(grid))
         return Sheet(self.original.source, self.name, headers, row, height, notices, read)
 
-    def rows(self, headers: tuple[str, ...], header_row: int, legacy: Legacy | None) -> Iterator[list[Row]]:
+    def rows(
+        self, headers: tuple[str, ...], header_row: int, legacy: Legacy | None, kept: _Kept
+    ) -> Iterator[list[Row]]:
         """Yield the rows below the headers that are not blank."""
-        with _reading(self.original, self.archive) as book:
-            grid = book.grid(self.name)
+        grid = kept.take()
+        if grid is None:
+            with _reading(self.original, self.archive) as book:
+                grid = book.grid(self.name)
+        else:
+            self.original.refuse_changed()
         rows = islice(_in_unicode(grid, legacy), header_row, None)
         for first in count(header_row + 1, _CHUNK):
             values = list(islice(rows, _CHUNK))
@@ -129,6 +138,18 @@ class _Table:
             for row in map(Row, places, zip(*columns, strict=True), faults)
             if row.problems or any(row.cells)
         ]
+
+
+class _Kept:
+    """The cells of a sheet that is not large, from when it was opened until they are read the first time."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid if grid.height * grid.width <= _KEPT_CELLS else None
+
+    def take(self) -> Grid | None:
+        """Return them once; None from then on."""
+        grid, self._grid = self._grid, None
+        return grid
 
 
 def _in_unicode(grid: Grid, legacy: Legacy | None) -> Iterator[Sequence[object]]:
@@ -162,6 +183,7 @@ class _CalamineBook:
             rows=partial(self._rows, sheet, left, markup.marks),
             left=left,
             height=sheet.total_height,
+            width=sheet.width,
             merged=sheet.merged_cell_ranges or (),
             hidden_rows=markup.hidden_rows,
         )

@@ -69,6 +69,7 @@ class XlsBook:
                 rows=partial(iter, rows),
                 left=0,
                 height=sheet.nrows,
+                width=sheet.ncols,
                 merged=[
                     ((top, left), (below - 1, right - 1)) for top, below, left, right in sheet.merged_cells
                 ],
