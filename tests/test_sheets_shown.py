@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.sheets import cells, opendocument, xlsb
+from importer.errors import SheetError
+from importer.sheets import cells, open_sheets, opendocument, xls, xlsb
 from importer.sheets.formats import number_format
 from importer.sheets.markup import Fault
+from tests.test_corpus import FOLDER
 from tests.test_sheets_workbook import ods, opened, repacked, rows_of, workbook
 
 
@@ -272,3 +274,31 @@ def test_the_records_of_an_xlsb_tell_errors_formats_and_hidden_rows() -> None:
 def test_no_bytes_stop_the_look_through_an_xlsb(data: bytes) -> None:
     xlsb.scan(data, xlsb.formats_of(data))
     xlsb.identifiers_of(data)
+
+
+@pytest.mark.parametrize(
+    ("days", "form", "datemode", "text"),
+    [
+        (46350.0, "dd/mm/yyyy", 0, "2026-11-24"),
+        (46350.0 - 1462, "dd/mm/yyyy", 1, "2026-11-24"),
+        (46350.354166666664, "dd/mm/yyyy hh:mm", 0, "2026-11-24 08:30:00"),
+        (15.0, "dd/mm/yyyy", 0, "1900-01-15"),
+        (0.354166666666, "hh:mm", 0, "08:30:00"),
+        (1.270833333, "[h]:mm:ss", 0, "30:30:00"),
+        (1e9, "dd/mm/yyyy", 0, "1000000000"),
+    ],
+)
+def test_the_dates_of_an_old_workbook_are_those_of_the_others(
+    days: float, form: str, datemode: int, text: str
+) -> None:
+    assert cells.value_text(xls.moment(days, form, datemode)) == text
+
+
+def test_an_old_workbook_with_a_password_is_refused(tmp_path: Path) -> None:
+    content = (FOLDER / "libreoffice.xls").read_bytes()
+    # The record behind the first one (BOF) becomes the one that says so (FilePass, [MS-XLS] section 2.4.117).
+    behind = content.index(b"\x09\x08\x10\x00") + 20
+    path = tmp_path / "a.xls"
+    path.write_bytes(content[:behind] + b"\x2f\x00" + content[behind + 2 :])
+    with pytest.raises(SheetError, match="protected with a password"):
+        open_sheets(str(path))

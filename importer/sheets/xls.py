@@ -84,7 +84,7 @@ class XlsBook:
             form = number_format(self._format(cell))
             return form.text(int(value)) if form and value >= 0 and value.is_integer() else value
         if kind == _DATE:
-            return self._moment(value, self._format(cell))
+            return moment(value, self._format(cell), self._book.datemode)
         if kind == _BOOLEAN:
             return bool(value)
         return Fault.ERROR if kind == _ERROR else ""
@@ -92,18 +92,23 @@ class XlsBook:
     def _format(self, cell: Any) -> str:
         return str(self._book.format_map[self._book.xf_list[cell.xf_index].format_key].format_str)
 
-    def _moment(self, days: float, form: str) -> object:
-        if "[h" in form.lower():
-            return datetime.timedelta(days=days)
-        if 0 <= days < 1:
-            return (datetime.datetime.min + datetime.timedelta(days=days)).time()
-        import xlrd
 
-        try:
-            return xlrd.xldate.xldate_as_datetime(days, self._book.datemode)
-        except OverflowError:
-            # A spreadsheet shows no date for it either.
-            return days
+def moment(days: float, form: str, datemode: int) -> object:
+    """Return what a cell with a date, time or duration shows.
+
+    `days` are counted from the end of 1899, or from 1904 with the `datemode` 1; `form` is the number format.
+    """
+    if "[h" in form.lower():
+        return datetime.timedelta(days=days)
+    if 0 <= days < 1:
+        return (datetime.datetime.min + datetime.timedelta(days=days)).time()
+    import xlrd
+
+    try:
+        return xlrd.xldate.xldate_as_datetime(days, datemode)
+    except OverflowError:
+        # A spreadsheet shows no date for it either.
+        return days
 
 
 def _records(original: files.Original) -> bytes:
