@@ -174,19 +174,19 @@ class _CalamineBook:
         return visible, hidden
 
     def grid(self, name: str) -> Grid:
+        markup = self._archive.markup_of(self.names.index(name))
         with _refusing(self._source):
             sheet = self._book.get_sheet_by_name(name)
-        markup = self._archive.markup_of(self.names.index(name))
-        # The rows come from the first of the sheet on, but the cells only from the first column in use.
-        _, left = sheet.start or (0, 0)
-        return Grid(
-            rows=partial(self._rows, sheet, left, markup.marks),
-            left=left,
-            height=sheet.total_height,
-            width=sheet.width,
-            merged=sheet.merged_cell_ranges or (),
-            hidden_rows=markup.hidden_rows,
-        )
+            # The rows come from the first of the sheet on, but the cells only from the first column in use.
+            _, left = sheet.start or (0, 0)
+            return Grid(
+                rows=partial(self._rows, sheet, left, markup.marks),
+                left=left,
+                height=sheet.total_height,
+                width=sheet.width,
+                merged=sheet.merged_cell_ranges or (),
+                hidden_rows=markup.hidden_rows,
+            )
 
     def _rows(
         self, sheet: CalamineSheet, left: int, marks: Mapping[int, Mapping[int, Mark]]
