@@ -12,7 +12,7 @@ import importer
 # From the ground up: the parts of each floor, and the modules of each part. A part may import itself.
 FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     # The values, and what stops the work.
-    {"version": ("importer",), "errors": ("errors",), "model": ("model",)},
+    {"version": ("importer",), "errors": ("errors",), "model": ("model",), "inputs": ("inputs",)},
     # Pure: no files, no network.
     {
         "formulas": ("formulas",),
