@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from importer.inputs import shown
 from importer.intake import Identity, Input, Selection, open_inputs
 from importer.mapping import SheetMapping
 from importer.model import InvalidRow, Lead, Place, Remark, Request, RowProblem
@@ -202,7 +203,7 @@ def _shared_phones(mapping: SheetMapping, lead: Lead, customer_of: dict[bytes, b
         )
         for column in mapping.inputs
         if column.field.kind == "phone"
-        and (phone := lead.inputs.get(column.field.name))
+        and (phone := shown(lead.inputs, column.field.name))
         and customer_of.setdefault(_hashed(phone), customer := _hashed(lead.customer_id)) != customer
     ]
 
@@ -229,6 +230,6 @@ def _sample(checked: CheckedInput, lead: Lead) -> None:
     if all(not column.sample for column in checked.columns):
         values = {**lead.inputs, "customer_id": lead.customer_id}
         checked.columns = [
-            MappedColumn(column.field, column.header, str(values.get(column.field, "")))
+            MappedColumn(column.field, column.header, shown(values, column.field))
             for column in checked.columns
         ]

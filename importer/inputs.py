@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 _in_order = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _by_key = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
@@ -58,6 +59,14 @@ def leaves(inputs: Mapping[str, object], within: str = "") -> Iterator[tuple[str
             yield from leaves(value, f"{within}{key}.")
         else:
             yield f"{within}{key}", value
+
+
+def put(inputs: dict[str, Any], name: str, value: object) -> None:
+    """Set the input with this dotted `name`, making the objects that lead to it."""
+    *path, key = name.split(".")
+    for part in path:
+        inputs = inputs.setdefault(part, {})
+    inputs[key] = value
 
 
 def shown(inputs: Mapping[str, object], name: str) -> str:

@@ -1,24 +1,28 @@
 """Headers to fields, and rows to leads. Pure: the same row always becomes the same lead.
 
 A column belongs to a field when its header is the field's name, title or one of its synonyms, without regard
-to case, accents, blanks and punctuation. Where two columns fit one field, or two templates fit the headers,
-nothing is guessed: the error says what to type. A row that repeats the headers, or adds up those above, is
-no lead: ``repeated_header``, ``total_row``.
+to case, accents, blanks and punctuation. Where two columns fit one field, one column fits two fields, or two
+templates fit the headers, nothing is guessed: the error says what to type. A row that repeats the headers, or
+adds up those above, is no lead: ``repeated_header``, ``total_row``.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from dataclasses import field as computed
 from functools import lru_cache
 
 from importer.errors import MappingError
 from importer.formulas import undefuse
+from importer.inputs import put
 from importer.model import InvalidRow, Lead, Remark, Row, RowProblem
-from importer.templates import Field, Template, customer_id_field
-from importer.values import IS_CLEAN, read_value
+from importer.templates import Field, Template, Value, customer_id_field
+from importer.templates.reading import cleanness, read_input
 
 _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
@@ -30,6 +34,10 @@ _TOTALS = {"tongcong", "tong", "tongso", "cong", "total", "grandtotal", "subtota
 _PHONE_DIGITS = 8
 
 
+NOWHERE = sys.maxsize
+"""The index of a column that no row has: its field has a constant, or a default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A field and the column that holds it."""
@@ -37,6 +45,11 @@ class Column:
     field: Field
     index: int
     header: str
+    is_clean: Callable[[str], object] = computed(init=False, repr=False, compare=False)
+    """What tells of a cell that it is sent as it stands and without a remark."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_clean", cleanness(self.field))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +59,32 @@ class SheetMapping:
     template: Template
     customer_id: Column
     inputs: tuple[Column, ...]
+    """In the order of the template, with those that stand :data:`NOWHERE` but are sent."""
+
     repair: bool = True
     """Whether values are repaired; if not, what would be is a warning."""
 
     strict: bool = False
     """Whether a warning is a problem."""
 
+    flat: bool = computed(init=False, repr=False, compare=False)
+    """Whether no input is an object."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "flat", all("." not in column.field.name for column in self.inputs))
+
     def lead(self, row: Row) -> Lead | InvalidRow:
         """Turn a row into a lead, or say everything that keeps it from being one."""
         problems = list(row.problems)
         notes: list[Remark] = []
-        customer_id = self._value(self.customer_id, row, problems, notes)
-        inputs = {
+        customer_id = str(self._value(self.customer_id, row, problems, notes) or "")
+        inputs: Mapping[str, object] = {
             column.field.name: value
             for column in self.inputs
-            if (value := self._value(column, row, problems, notes)) or column.field.required
+            if (value := self._value(column, row, problems, notes)) is not None
         }
+        if not self.flat:
+            inputs = self._with_objects(inputs, row, problems)
         # A word that heads or sums up a column has no digit at its end, and nearly every id has.
         if (not customer_id[-1:].isdigit() or customer_id == self.customer_id.header) and (
             line := _misplaced_line(row, self.customer_id, self.inputs)
@@ -73,12 +96,14 @@ class SheetMapping:
             return InvalidRow(row.place, tuple(problems), "" if known else customer_id, tuple(notes))
         return Lead(row.place, customer_id, inputs, tuple(notes))
 
-    def _value(self, column: Column, row: Row, problems: list[RowProblem], notes: list[Remark]) -> str:
+    def _value(
+        self, column: Column, row: Row, problems: list[RowProblem], notes: list[Remark]
+    ) -> Value | None:
         text = row.cells[column.index] if column.index < len(row.cells) else ""
         if text:
-            if IS_CLEAN[column.field.kind](text):
+            if column.is_clean(text):
                 return text
-            reading = read_value(column.field.kind, undefuse(text), column.header, repair=self.repair)
+            reading = read_input(column.field, undefuse(text), column.header, repair=self.repair)
             for remark in reading.remarks:
                 if self.strict and remark.kind == "warning":
                     problems.append(RowProblem(remark.code, remark.message, remark.column))
@@ -86,12 +111,49 @@ class SheetMapping:
                     notes.append(remark)
             if reading.problem:
                 problems.append(reading.problem)
-            text = reading.value
-        if text or not column.field.required:
-            return text
-        if not any(known.column == column.header for known in row.problems):
-            problems.append(RowProblem("missing", "the cell is empty; fill it in", column.header))
-        return ""
+            if reading.value is not None:
+                return reading.value
+        return _value_of_its_own(column, row, problems)
+
+    def _with_objects(
+        self, inputs: Mapping[str, object], row: Row, problems: list[RowProblem]
+    ) -> Mapping[str, object]:
+        """Return `inputs`, by their dotted names, with the objects that a cell of the row gives a value to.
+
+        Those that the template says nothing of are always there.
+        """
+        there = {
+            name
+            for column in self.inputs
+            if column.field.name in inputs and column.index < len(row.cells) and row.cells[column.index]
+            for name in column.field.within
+        }
+        nested: dict[str, object] = {}
+        for column in self.inputs:
+            within = column.field.within
+            if within and within[-1] not in there:
+                continue
+            if column.field.name in inputs:
+                put(nested, column.field.name, inputs[column.field.name])
+            elif within and column.field.required:
+                problems.extend(_missing(column, row))
+        return nested
+
+
+def _value_of_its_own(column: Column, row: Row, problems: list[RowProblem]) -> Value | None:
+    """Return what a lead has where its row gives nothing; None if nothing is sent."""
+    field = column.field
+    if field.constant is not None:
+        return field.constant
+    if field.default is None and field.required and not field.within:
+        problems.extend(_missing(column, row))
+    return field.default
+
+
+def _missing(column: Column, row: Row) -> list[RowProblem]:
+    if any(known.column == column.header for known in row.problems):
+        return []
+    return [RowProblem("missing", "the cell is empty; fill it in", column.header)]
 
 
 def fold(header: str) -> str:
@@ -128,6 +190,21 @@ def choose_mapping(
             f"Say which one is meant, for example --template {fitting[0].template.name}."
         )
     match = fitting[0]
+    _refuse_two_readings(where, match, columns)
+    customer_id, *inputs = (column for field, found in match.columns for column in _of_row(field, found))
+    return SheetMapping(match.template, customer_id, tuple(inputs))
+
+
+def _of_row(field: Field, found: Sequence[Column]) -> Sequence[Column]:
+    """Return the column of a field, one that stands nowhere if it has a value without, or none."""
+    if found:
+        return found[:1]
+    if not field.has_value_of_its_own:
+        return ()
+    return (Column(field, NOWHERE, "(default)" if field.constant is None else "(constant)"),)
+
+
+def _refuse_two_readings(where: str, match: _Match, columns: Mapping[str, str]) -> None:
     for field, found in match.columns:
         if len(found) > 1:
             headings = ", ".join(repr(column.header) for column in found)
@@ -135,8 +212,15 @@ def choose_mapping(
                 f"{where}: the columns {headings} all fit {field.name}. "
                 f"Say which one is meant: --map {_quoted(field.name, found[0].header)}"
             )
-    customer_id, *inputs = (found[0] for _, found in match.columns if found)
-    return SheetMapping(match.template, customer_id, tuple(inputs))
+    guessed = [found[0] for field, found in match.columns if found and field.name not in columns]
+    times = Counter(column.index for column in guessed)
+    for column in guessed:
+        if times[column.index] > 1:
+            names = [other.field.name for other in guessed if other.index == column.index]
+            raise MappingError(
+                f"{where}: the column {column.header!r} fits {' and '.join(names)}. "
+                f"Say for which one it is meant: --map {_quoted(names[0], column.header)}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,20 +230,36 @@ class _Match:
 
     @property
     def lacking(self) -> list[Field]:
-        return [field for field, found in self.columns if field.required and not found]
+        """The fields without the column that they need; in an object that may be left out, if it is there."""
+        there = {name for field, found in self.columns if found for name in field.within}
+        return [
+            field
+            for field, found in self.columns
+            if not found
+            and field.required
+            and not field.has_value_of_its_own
+            and (not field.within or field.within[-1] in there)
+        ]
 
 
 def _match(template: Template, headers: Sequence[str], columns: Mapping[str, str]) -> _Match:
     fields = (customer_id_field(), *template.fields)
-    return _Match(template, tuple((field, _columns_of(field, headers, columns)) for field in fields))
+    # Where a header fits several fields and one was said, the others do not have it, too.
+    said = [field for field in fields if field.name in columns]
+    settled = {name for field in said if (name := fold(columns[field.name])) in _names_of(field)}
+    return _Match(template, tuple((field, _columns_of(field, headers, columns, settled)) for field in fields))
 
 
-def _columns_of(field: Field, headers: Sequence[str], columns: Mapping[str, str]) -> tuple[Column, ...]:
+def _columns_of(
+    field: Field, headers: Sequence[str], columns: Mapping[str, str], settled: Set[str]
+) -> tuple[Column, ...]:
+    if field.constant is not None:
+        return ()
     if field.name in columns:
         named = columns[field.name]
         exact = [Column(field, index, header) for index, header in enumerate(headers) if header == named]
         return tuple(exact) or _headed(field, headers, {fold(named)})
-    return _headed(field, headers, _names_of(field))
+    return _headed(field, headers, _names_of(field) - settled)
 
 
 @lru_cache
@@ -184,7 +284,12 @@ def header_score(
     """
     columns = columns or {}
     templates = list(templates)
-    fields = {field for template in templates for field in (customer_id_field(), *template.fields)}
+    fields = {
+        field
+        for template in templates
+        for field in (customer_id_field(), *template.fields)
+        if field.constant is None
+    }
     known: dict[str, set[str]] = {}
     for field in fields:
         mapped = field.name in columns
@@ -192,7 +297,7 @@ def header_score(
             known.setdefault(name, set()).add(field.name)
     known.pop("", None)
     needed = [
-        {"customer_id", *(field.name for field in template.fields if field.required)}
+        {"customer_id", *(field.name for field in template.fields if field.needs_column)}
         for template in templates
     ]
 
@@ -242,11 +347,19 @@ def _refuse_unknown(
     where: str, headers: Sequence[str], columns: Mapping[str, str], templates: Sequence[Template]
 ) -> None:
     fields = {"customer_id": None} | {field.name: None for template in templates for field in template.fields}
+    constants = {
+        field.name for template in templates for field in template.fields if field.constant is not None
+    }
     for name, header in columns.items():
         if name not in fields:
             raise MappingError(
                 f"--map {_quoted(name, header)}: there is no field {name!r}. "
                 f"The fields are {', '.join(fields)}."
+            )
+        if name in constants:
+            raise MappingError(
+                f"--map {_quoted(name, header)}: {name} has a constant in its template, so no column is "
+                "sent for it. Take the constant out of the template, or let --map out."
             )
         if fold(header) not in {fold(known) for known in headers}:
             raise MappingError(

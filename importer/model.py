@@ -31,6 +31,15 @@ class Place:
         return f"{self.source}{sheet}, row {self.row}"
 
 
+class NumberText(str):
+    """The text of a workbook's cell that holds a number with decimals, not text.
+
+    A point stands before its decimals, whatever signs the person who sees it is used to.
+    """
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line of a sheet: every cell as the text that the person saw, blanks trimmed, Unicode NFC."""

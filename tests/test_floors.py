@@ -17,16 +17,21 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "formulas": ("formulas",),
         "interrupts": ("interrupts",),
-        "mojibake": ("mojibake",),
+        "values": ("values", "phones", "numbers", "mojibake", "remarks"),
         "identity": ("identity",),
-        "templates": ("templates",),
         "signing": ("signing",),
         "operations": ("operations",),
         "ledger": ("ledger",),
     },
-    # Input and output. (`mapping` is pure, and stands here because it is built on the templates.)
+    # Input and output. (`mapping` is pure, and stands here because it is built on the values.)
     {
-        "mapping": ("mapping", "values", "phones", "remarks"),
+        "mapping": (
+            "mapping",
+            "templates",
+            "templates.fields",
+            "templates.parsing",
+            "templates.reading",
+        ),
         "sheets": (
             "sheets",
             "sheets.archive",

@@ -154,7 +154,8 @@ def test_what_a_field_does_not_have_is_refused_with_what_it_has() -> None:
     refused(
         'fields = [{name = "city", synonym = [], titel = "x"}]',
         "own.toml, field city: synonym, titel is not known. "
-        "A field has example, kind, name, required, synonyms, title.",
+        "A field has allowed, constant, decimal, default, example, fields, hint, kind, name, pattern, "
+        "required, synonyms, title, type.",
     )
 
 

@@ -15,6 +15,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from importer.errors import ResultsError
 from importer.formulas import defuse
+from importer.model import NumberText
 
 if TYPE_CHECKING:
     from openpyxl.cell import Cell as BookCell  # type: ignore[import-untyped]
@@ -133,13 +134,19 @@ def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
             )
         cells = zip(texts, numbers, row, strict=True)
         sheet.append(
-            [_filled(number if isinstance(value, int) else text, value) for text, number, value in cells]
+            [
+                _filled(number if isinstance(value, int | NumberText) else text, value)
+                for text, number, value in cells
+            ]
         )
     sheet.auto_filter.ref = f"A1:{letters[-1]}{last}"
 
 
 def _filled(cell: BookCell, value: Cell) -> BookCell:
-    if isinstance(value, str):
+    if isinstance(value, NumberText):
+        # As text, its point might be taken for a mark of thousands when the file is read again.
+        cell.value = float(value)
+    elif isinstance(value, str):
         cell.value = _ESCAPE.sub("_x005F_", defuse(_clean(value)))
         # Else openpyxl would make an error cell of ``#N/A``, say, and a formula of what begins with ``=``.
         cell.data_type = "s"

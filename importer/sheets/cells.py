@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from importer.model import RowProblem
+from importer.model import NumberText, RowProblem
 
 # Signs without width that are pasted along with text, at whose ends nobody sees them.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
@@ -53,7 +53,7 @@ def value_text(value: object) -> str:
         case bool():
             return "TRUE" if value else "FALSE"
         case float():
-            return str(int(value)) if value.is_integer() else repr(value)
+            return str(int(value)) if value.is_integer() else NumberText(repr(value))
         case datetime.datetime():
             return value.isoformat(" ", "seconds") if value.time() != datetime.time() else _day(value)
         case datetime.time():
