@@ -98,8 +98,7 @@ PROBLEMS: Mapping[str, str] = {
     "bad_number": "this is no number; write digits only, such as 12000000 or 12.5",
     "ambiguous_number": "the point or comma can mark thousands or decimals; write thousands without it "
     '(12000), decimals with one zero more (1.2340), or name the sign in the template (decimal = ",")',
-    "other_decimals": "the number is not written with the sign for decimals that the template names; "
-    "write digits only, and before decimals that sign",
+    "other_decimals": "the number is not written with the sign before decimals that the template names",
     "percentage": "a percentage can be meant as 12 or as 0.12; write that number without the sign %",
     "not_whole": "the number has decimals, and a whole number is needed",
     "bad_boolean": "this is neither true nor false; write có or không, đúng or sai, yes or no, "

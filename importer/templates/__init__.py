@@ -21,6 +21,7 @@ from pathlib import Path
 from importer.errors import TemplateError
 from importer.templates import parsing
 from importer.templates.fields import Field, Template, Type, Value
+from importer.templates.reading import values_of
 from importer.values import KINDS, Kind
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "find_template",
     "parse_template",
     "shipped_templates",
+    "values_of",
 ]
 
 SIZE_LIMIT = 1 << 20

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 
 from importer.inputs import serialised
 from importer.model import NumberText, Remark, RowProblem
-from importer.numbers import exact, read_number
+from importer.numbers import DecimalSign, exact, read_number
 from importer.remarks import REPAIRS, WARNINGS, Finding
 from importer.templates.fields import Field, Value
 from importer.values import IS_CLEAN, fault_of, problem_of, read_value, tidied
@@ -25,6 +25,9 @@ _NAMED = 12
 # Folded; the signs are what forms and people tick a box with.
 _TRUE = frozenset(("true", "yes", "co", "dung", "1", "x", "✓", "✔", "☑"))
 _FALSE = frozenset(("false", "no", "khong", "sai", "0"))
+
+
+_SIGNS: Mapping[DecimalSign, str] = {"": "", ",": ": the comma", ".": ": the point"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,8 @@ def _typed(field: Field, text: str, column: str, *, repair: bool) -> InputReadin
     if not code and field.type == "integer" and "." in found.value:
         code = "not_whole"
     if code:
-        return InputReading(text, (), problem_of(code, column))
+        more = _SIGNS[field.decimal] if code == "other_decimals" else ""
+        return InputReading(text, (), problem_of(code, column, more))
     value: Value = found.value == "true" if field.type == "boolean" else exact(found.value)
     if field.allowed and value not in field.allowed:
         return InputReading(value, (), problem_of("not_allowed", column, _named(field)))
@@ -130,6 +134,24 @@ def _named(field: Field) -> str:
 def shown_value(value: Value) -> str:
     """Return a value of a template as a person would write it."""
     return value if isinstance(value, str) else serialised(value)
+
+
+def values_of(field: Field) -> str:
+    """Return what the values of `field` are, in a few words; nothing of a string that a lead must have."""
+    if field.constant is not None:
+        return f"always {shown_value(field.constant)}"
+    parts: list[str] = [] if field.type == "string" else [field.type]
+    if field.allowed:
+        parts.append(f"one of{_named(field)}")
+    if field.pattern:
+        parts.append(field.hint or f"matches {field.pattern}")
+    if field.default is not None:
+        parts.append(f"else {shown_value(field.default) or 'empty'}")
+    elif not field.required:
+        parts.append("may be empty")
+    elif field.within:
+        parts.append(f"may be empty together with all of {field.within[-1]}")
+    return "; ".join(parts)
 
 
 @lru_cache
