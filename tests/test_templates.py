@@ -21,6 +21,7 @@ from importer.templates import (
     parse_template,
     shipped_templates,
 )
+from importer.templates.parsing import PROPERTIES, PROPERTIES_OF_TYPE
 
 
 def parsed(text: str) -> Template:
@@ -197,6 +198,32 @@ def test_what_is_said_of_a_field_must_be_of_its_form(said: str, message: str) ->
 )
 def test_a_field_stands_there_once(fields: str, name: str) -> None:
     refused(f"fields = [{fields}]", f"own.toml: the field {name!r} stands there twice")
+
+
+# What the README says
+
+
+def readme() -> str:
+    section = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    return section.partition("## Templates of inputs\n")[2].partition("\n## ")[0]
+
+
+def test_the_template_of_the_readme_is_one_and_shows_every_property() -> None:
+    text = readme().partition("```toml\n")[2].partition("```")[0]
+    template = parse_template("loan", text, "README.md")
+    assert [known.name for known in template.fields] == [
+        *("name", "phone", "income", "months", "product", "agrees", "agent", "source"),
+        *("address.city", "address.street", "address.country"),
+    ]
+    shown = set(re.findall(r"\b(\w+) = ", text)) - {"title"}
+    assert shown | {"title", "kind", "example"} == PROPERTIES.keys()
+
+
+def test_the_readme_tells_of_every_property_type_and_kind() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|", readme(), re.MULTILINE)
+    assert sorted(rows) == sorted(PROPERTIES)
+    for name in (*PROPERTIES_OF_TYPE, *KINDS):
+        assert f'`"{name}"`' in readme()
 
 
 # Types, objects and values
@@ -397,24 +424,10 @@ def test_thousands_of_fields_are_no_burden() -> None:
     assert len(parsed(f"fields = [{', '.join(names)}]").fields) == 20_000
 
 
-PROPERTIES = [
-    *("name", "title", "type", "kind", "synonyms", "example", "required", "constant", "default", "pattern"),
-    *("hint", "allowed", "decimal", "fields", "titel"),
-]
 LITERALS = st.sampled_from(
     [
-        *(
-            '"a"',
-            '"b"',
-            '"number"',
-            '"boolean"',
-            '"object"',
-            '"string"',
-            '"integer"',
-            '","',
-            '"phone"',
-            '"("',
-        ),
+        *('"a"', '"b"', '"number"', '"boolean"', '"object"', '"string"', '"integer"'),
+        *('","', '"phone"', '"("'),
         *("1", "1.5", "-0.0", "nan", "1e400", "true", "false", "[]", "{}", '["a"]', '["a", "á"]', "[1, 2.0]"),
         *("[true]", "2024-05-12", "07:30:00", '[{name = "c"}]', '""', '"a.b"'),
     ]
@@ -422,12 +435,19 @@ LITERALS = st.sampled_from(
 ENTRIES = st.recursive(
     LITERALS,
     lambda inner: st.dictionaries(
-        st.sampled_from(PROPERTIES),
+        st.sampled_from([*PROPERTIES, "titel"]),
         LITERALS | st.lists(inner, max_size=3).map(lambda entries: f"[{', '.join(entries)}]"),
         max_size=5,
     ).map(lambda said: f"{{{', '.join(f'{key} = {value}' for key, value in said.items())}}}"),
     max_leaves=8,
 )
+
+
+def parsed_or_told(text: str) -> Template | str:
+    try:
+        return parsed(text)
+    except TemplateError as error:
+        return str(error)
 
 
 @given(

@@ -33,8 +33,7 @@ def _is_filled(said: object) -> bool:
     return isinstance(said, list) and bool(said)
 
 
-# What each property of a field must be, in words and as a check. Those of a value depend on its type.
-_FORMS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+PROPERTIES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "name": ("text", _is_text),
     "title": ("text", _is_text),
     "type": ("text", _is_text),
@@ -50,15 +49,18 @@ _FORMS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "decimal": ('"," or "."', lambda said: said in (",", ".")),
     "fields": ("a list of fields, at least one", _is_filled),
 }
+"""What a field can have, and of which form that is: in words, and as a check. A constant, a default and allowed
+values are of the field's type."""
 
-_OF_EVERY_VALUE = _FORMS.keys() - {"kind", "pattern", "hint", "decimal", "fields"}
-_OF_TYPE: Mapping[str, frozenset[str]] = {
+_OF_EVERY_VALUE = PROPERTIES.keys() - {"kind", "pattern", "hint", "decimal", "fields"}
+PROPERTIES_OF_TYPE: Mapping[str, frozenset[str]] = {
     "string": frozenset(_OF_EVERY_VALUE | {"kind", "pattern", "hint"}),
     "number": frozenset(_OF_EVERY_VALUE | {"decimal"}),
     "integer": frozenset(_OF_EVERY_VALUE | {"decimal"}),
     "boolean": frozenset(_OF_EVERY_VALUE),
     "object": frozenset({"name", "type", "required", "fields"}),
 }
+"""Which of its properties a field of each type can have."""
 
 _SENT_WITHOUT_A_COLUMN = ("required", "default", "synonyms", "example")
 
@@ -153,19 +155,19 @@ def _fields_of(entry: object, around: _Around, known: KnownFields) -> Iterator[F
     name = _name_of(entry, around)
     said: Mapping[str, Any] = entry if isinstance(entry, dict) else {"name": name}
     refuse = partial(around.refuse, name=name)
-    if unknown := said.keys() - _FORMS.keys():
-        refuse(f"{', '.join(sorted(unknown))} is not known. A field has {', '.join(sorted(_FORMS))}.")
+    if unknown := said.keys() - PROPERTIES.keys():
+        refuse(f"{', '.join(sorted(unknown))} is not known. A field has {', '.join(sorted(PROPERTIES))}.")
     for key, value in said.items():
-        words, fits = _FORMS[key]
+        words, fits = PROPERTIES[key]
         if not fits(value):
             refuse(f"{key} must be {words}.")
     type_ = said.get("type", "string")
-    if type_ not in _OF_TYPE:
-        refuse(f"the type must be one of {', '.join(_OF_TYPE)}.")
-    if misplaced := said.keys() - _OF_TYPE[type_]:
+    if type_ not in PROPERTIES_OF_TYPE:
+        refuse(f"the type must be one of {', '.join(PROPERTIES_OF_TYPE)}.")
+    if misplaced := said.keys() - PROPERTIES_OF_TYPE[type_]:
         refuse(
             f"{', '.join(sorted(misplaced))} does not go with the type {type_}. "
-            f"Such a field has {', '.join(sorted(_OF_TYPE[type_]))}."
+            f"Such a field has {', '.join(sorted(PROPERTIES_OF_TYPE[type_]))}."
         )
     if type_ == "object":
         yield from _fields_within(said, name, around, known)
