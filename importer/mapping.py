@@ -325,7 +325,8 @@ def _misplaced_line(row: Row, customer_id: Column, inputs: Sequence[Column]) -> 
     first = next(filter(None, row.cells), "")
     label = fold(first)
     if label.rstrip("0123456789") in _TOTALS and all(
-        fold(cell) == label or (column is not customer_id and _is_count(cell)) for column, cell in filled
+        fold(cell) == label or (column is not customer_id and _is_sum(cell, column))
+        for column, cell in filled
     ):
         return RowProblem(
             "total_row",
@@ -339,7 +340,9 @@ def _is_heading(cell: str, column: Column) -> bool:
     return label in _names_of(column.field) or label == fold(column.header) != ""
 
 
-def _is_count(cell: str) -> bool:
+def _is_sum(cell: str, column: Column) -> bool:
+    if column.field.type in ("number", "integer"):
+        return True
     return not _LETTER.search(cell) and sum(map(str.isdigit, cell)) < _PHONE_DIGITS
 
 

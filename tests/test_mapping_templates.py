@@ -217,6 +217,12 @@ def test_one_value_written_in_several_ways_is_one_lead() -> None:
     assert len(keys) == 1
 
 
+def test_a_row_that_adds_up_numbers_is_no_lead_however_large_they_are() -> None:
+    text = 'fields = [{name = "income", type = "number"}]'
+    mapping = choose("customer_id", "income", text=text)
+    assert problems("Tổng", "1.200.000.000 đ", mapping=mapping) == [("total_row", "")]
+
+
 def test_strict_takes_a_doubtful_number_for_a_problem() -> None:
     mapping = replace(choose(*HEADERS), strict=True)
     assert problems("1333", "An", "12345678901234567890", mapping=mapping) == [("many_digits", "income")]

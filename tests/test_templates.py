@@ -419,7 +419,9 @@ def test_a_file_larger_than_any_template_is_refused(tmp_path: Path) -> None:
         find_template(str(path))
 
 
-def test_thousands_of_fields_are_no_burden() -> None:
+def test_thousands_of_fields_or_values_are_no_burden() -> None:
+    values = [f'"v{number}"' for number in range(20_000)]
+    assert len(field(f'{{name = "a", allowed = [{", ".join(values)}]}}').allowed) == 20_000
     names = [f'"n{number}"' for number in range(20_000)]
     assert len(parsed(f"fields = [{', '.join(names)}]").fields) == 20_000
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeGuard
 from importer.errors import TemplateError
 from importer.numbers import DIGITS_LIMIT
 from importer.templates.fields import Field, Template, Type, Value
-from importer.templates.reading import compiled, fault_of_value, folded, shown_value
+from importer.templates.reading import compiled, fault_of_value, folded, named, shown_value
 from importer.values import KINDS
 
 DEPTH_LIMIT = 20
@@ -49,8 +49,8 @@ PROPERTIES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
     "decimal": ('"," or "."', lambda said: said in (",", ".")),
     "fields": ("a list of fields, at least one", _is_filled),
 }
-"""What a field can have, and of which form that is: in words, and as a check. A constant, a default and allowed
-values are of the field's type."""
+"""What a field can have, and of which form that is: in words, and as a check. A constant, a default and the
+allowed values are of the field's type."""
 
 _OF_EVERY_VALUE = PROPERTIES.keys() - {"kind", "pattern", "hint", "decimal", "fields"}
 PROPERTIES_OF_TYPE: Mapping[str, frozenset[str]] = {
@@ -233,17 +233,17 @@ def _field(said: Mapping[str, Any], type_: Type, name: str, around: _Around, kno
     for key, value in _values_in(said):
         if fault := fault_of_value(field, value):
             refuse(f"{key} {fault}.")
+        if key in ("constant", "default") and field.allowed and value not in field.allowed:
+            refuse(f"{key} is none of those allowed{named(field)}.")
     return field
 
 
 def _known_of(name: str, type_: Type, known: KnownFields) -> Mapping[str, Any]:
     """Return what is known of a field; what is known of texts means nothing for other types."""
     of_name = known.get(name, {})
-    return (
-        of_name
-        if type_ == "string"
-        else {key: of_name[key] for key in ("title", "synonyms") if key in of_name}
-    )
+    if type_ == "string":
+        return of_name
+    return {key: of_name[key] for key in ("title", "synonyms") if key in of_name}
 
 
 def _values_in(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -67,7 +67,7 @@ def read_input(field: Field, text: str, column: str, *, repair: bool = True) -> 
     if field.allowed and value not in field.allowed:
         spelt = _spellings(field.allowed).get(folded(value))
         if spelt is None or not repair:
-            return InputReading(value, remarks, problem_of("not_allowed", column, _named(field)))
+            return InputReading(value, remarks, problem_of("not_allowed", column, named(field)))
         value, remarks = spelt, (*remarks, Remark("repair", "spelling", column, REPAIRS["spelling"].made))
     return InputReading(value, remarks, _misfit(field, value, column))
 
@@ -91,7 +91,7 @@ def _typed(field: Field, text: str, column: str, *, repair: bool) -> InputReadin
         return InputReading(text, (), problem_of(code, column, more))
     value: Value = found.value == "true" if field.type == "boolean" else exact(found.value)
     if field.allowed and value not in field.allowed:
-        return InputReading(value, (), problem_of("not_allowed", column, _named(field)))
+        return InputReading(value, (), problem_of("not_allowed", column, named(field)))
     remarks = _repairs_made(repairs, column)
     if found.warning:
         remarks += (Remark("warning", found.warning, column, WARNINGS[found.warning]),)
@@ -125,7 +125,8 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
-def _named(field: Field) -> str:
+def named(field: Field) -> str:
+    """Return the allowed values as the end of a sentence; of many, the first."""
     names = [shown_value(value) for value in field.allowed]
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return f": {', '.join(names[:_NAMED])}{more}"
@@ -142,7 +143,7 @@ def values_of(field: Field) -> str:
         return f"always {shown_value(field.constant)}"
     parts: list[str] = [] if field.type == "string" else [field.type]
     if field.allowed:
-        parts.append(f"one of{_named(field)}")
+        parts.append(f"one of{named(field)}")
     if field.pattern:
         parts.append(field.hint or f"matches {field.pattern}")
     if field.default is not None:
@@ -171,9 +172,7 @@ def folded(text: str) -> str:
 
 
 def fault_of_value(field: Field, value: Value) -> str:
-    """Return why `value`, which has the type of `field`, is none that it may have; nothing if it is one."""
-    if field.allowed and value not in field.allowed:
-        return f"is none of those allowed{_named(field)}"
+    """Return why `value`, of the type of `field`, has not the form that it needs; nothing if it has."""
     if isinstance(value, str):
         if field.kind != "text" and fault_of(field.kind, value):
             return f"is no {field.kind.replace('_', ' ')}"
