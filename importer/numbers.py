@@ -22,6 +22,9 @@ DecimalSign = Literal["", ",", "."]
 DIGITS_LIMIT = 100
 """Digits that a number has at most: more than any that counts or measures something."""
 
+# Most cells; what follows would find the same.
+_PLAIN = re.compile(rf"0|[1-9][0-9]{{0,{EXACT_DIGITS - 1}}}")
+
 _CURRENCY = "₫|đ|đồng|vnđ|vnd"
 _PARTS = re.compile(
     rf"(?P<front>(?:{_CURRENCY}) *)?(?P<sign>[+\-\u2212]?)(?P<digits>[0-9][0-9., ]*)(?P<back>{_CURRENCY})?",
@@ -46,6 +49,8 @@ def read_number(text: str, decimal: DecimalSign = "") -> Finding:
     """
     if isinstance(text, NumberText):
         return _of_cell(text)
+    if _PLAIN.fullmatch(text):
+        return Finding(value=text)
     parts = _PARTS.fullmatch(text)
     if not parts or (parts["front"] and parts["back"]) or sum(map(str.isdigit, text)) > DIGITS_LIMIT:
         return Finding(value=text, problem=_why_not(text))

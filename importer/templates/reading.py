@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from importer.inputs import serialised
-from importer.model import NumberText, Remark, RowProblem
+from importer.model import Remark, RowProblem
 from importer.numbers import DecimalSign, exact, read_number
 from importer.remarks import REPAIRS, WARNINGS, Finding
 from importer.templates.fields import Field, Value
@@ -43,13 +43,13 @@ class InputReading:
 
 def cleanness(field: Field) -> Callable[[str], object]:
     """Return what tells of a cell that it is sent as it stands and without a remark."""
-    if field.type != "string" or field.pattern:
-        return _never
-    return frozenset(field.allowed).__contains__ if field.allowed else IS_CLEAN[field.kind]
-
-
-def _never(text: str) -> bool:
-    return False
+    if field.type != "string":
+        return lambda text: False
+    is_clean = frozenset(field.allowed).__contains__ if field.allowed else IS_CLEAN[field.kind]
+    if not field.pattern:
+        return is_clean
+    matches = compiled(field.pattern).fullmatch
+    return lambda text: len(text) <= MATCHED_LIMIT and is_clean(text) and matches(text)
 
 
 def read_input(field: Field, text: str, column: str, *, repair: bool = True) -> InputReading:
@@ -75,7 +75,8 @@ def read_input(field: Field, text: str, column: str, *, repair: bool = True) -> 
 def _typed(field: Field, text: str, column: str, *, repair: bool) -> InputReading:
     seen: str = text
     repairs: tuple[str, ...] = ()
-    if not isinstance(text, NumberText):
+    # Nothing else can be invisible or wide, and the text of a numeric cell keeps its type.
+    if not text.isascii() or text.startswith("'"):
         seen, repairs = tidied(text, digits=True)
     if not seen:
         return InputReading(None, _repairs_made(repairs, column))
@@ -98,6 +99,7 @@ def _typed(field: Field, text: str, column: str, *, repair: bool) -> InputReadin
     return InputReading(value, remarks)
 
 
+@lru_cache
 def _truth(text: str) -> Finding:
     word = folded(text)
     if word in _TRUE or word in _FALSE:
