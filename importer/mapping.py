@@ -264,7 +264,8 @@ def _columns_of(
 
 @lru_cache
 def _names_of(field: Field) -> frozenset[str]:
-    return frozenset(fold(name) for name in (field.name, field.title, *field.synonyms))
+    # A name of signs alone would fit every column without a header.
+    return frozenset(filter(None, map(fold, (field.name, field.title, *field.synonyms))))
 
 
 def _headed(field: Field, headers: Sequence[str], names: Set[str]) -> tuple[Column, ...]:

@@ -161,6 +161,13 @@ def test_a_sheet_with_a_part_of_an_object_needs_all_that_the_object_must_have() 
         choose("customer_id", "name", "income", "street")
 
 
+def test_a_field_named_by_signs_alone_fits_no_column_without_a_header() -> None:
+    text = 'fields = [{name = "_", title = "***"}]'
+    with pytest.raises(MappingError, match=r"no column for _ \(\*\*\*\)"):
+        choose("customer_id", "", text=text)
+    assert choose("customer_id", "Ghi chú", text=text, columns={"_": "Ghi chú"}).inputs[0].index == 1
+
+
 def test_no_column_can_be_named_for_a_constant() -> None:
     with pytest.raises(MappingError, match=r"--map source=name: source has a constant in its template"):
         choose(*HEADERS, columns={"source": "name"})
