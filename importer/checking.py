@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from importer.findings import FindingList
+from importer.inputs import shown
 from importer.intake import Identity, Input, Selection, open_inputs
 from importer.model import InvalidRow, Lead, Place, Request, Row, RowFinding, RowProblem
 from importer.operations import create_application
@@ -275,6 +276,6 @@ def _sample(checked: CheckedInput, lead: Lead) -> None:
     if all(not column.sample for column in checked.columns):
         values = {**lead.inputs, "customer_id": lead.customer_id}
         checked.columns = [
-            MappedColumn(column.field, column.header, str(values.get(column.field, "")))
+            MappedColumn(column.field, column.header, shown(values, column.field))
             for column in checked.columns
         ]

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from importer.model import RowProblem
+from importer.model import NumberText, RowProblem
 from importer.sheets.formats import NumberFormat
 from importer.sheets.markup import Fault, Mark
 
@@ -77,7 +77,7 @@ def value_text(value: object) -> str:
 
 def _number(value: float) -> str:
     # A float has up to 17 digits; those beyond what a spreadsheet shows are noise: 0.1 + 0.2 is 0.3.
-    return str(int(value)) if value.is_integer() else f"{value:.{_DIGITS}g}"
+    return str(int(value)) if value.is_integer() else NumberText(f"{value:.{_DIGITS}g}")
 
 
 def _to_the_second(moment: datetime.datetime) -> datetime.datetime:

@@ -129,7 +129,8 @@ class _Table:
         for header, column in zip(headers, zip(*values, strict=True), strict=False):
             texts, found = cells.column_texts(column, header)
             columns.append(texts)
-            for at, problem in found.items():
+            # No lead has a column without a header.
+            for at, problem in found.items() if header else ():
                 problems[at] = (*problems.get(at, ()), problem)
         # Below headers that two lines gave, there may be fewer columns than headers.
         columns += [[""] * len(values)] * (width - len(columns))
