@@ -27,7 +27,8 @@ _PLAIN = re.compile(rf"0|[1-9][0-9]{{0,{EXACT_DIGITS - 1}}}")
 
 _CURRENCY = "₫|đ|đồng|vnđ|vnd"
 _PARTS = re.compile(
-    rf"(?P<front>(?:{_CURRENCY}) *)?(?P<sign>[+\-\u2212]?)(?P<digits>[0-9][0-9., ]*)(?P<back>{_CURRENCY})?",
+    rf"(?P<front>(?:{_CURRENCY}) *)?(?P<sign>[+\-\u2212]?)"
+    rf"(?P<digits>[0-9](?:[0-9., ]*[0-9])?)(?P<back> *(?:{_CURRENCY}))?",
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"[^%]*[0-9]\s*%")
@@ -54,7 +55,7 @@ def read_number(text: str, decimal: DecimalSign = "") -> Finding:
     parts = _PARTS.fullmatch(text)
     if not parts or (parts["front"] and parts["back"]) or sum(map(str.isdigit, text)) > DIGITS_LIMIT:
         return Finding(value=text, problem=_why_not(text))
-    digits = parts["digits"].rstrip(" ")
+    digits = parts["digits"]
     found = {sign: reading for sign, form in _READINGS.items() if (reading := form.fullmatch(digits))}
     if decimal:
         if decimal not in found:
