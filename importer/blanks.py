@@ -113,8 +113,8 @@ def blank_workbook(template: Template) -> bytes:
         choose_mapping(f"Template {template.name}", headers, [template])
     except MappingError as error:
         raise TemplateError(
-            f"{error} So the workbook could not be read: give each field a title that is no name, title or "
-            "synonym of another one."
+            f"Template {template.name}: two of its columns would fit the same field, so the workbook could "
+            "not be read. Give each field a title that is no name, title or synonym of another one."
         ) from error
     # Imported where it is used: no other command needs it.
     from xlsxwriter import Workbook  # type: ignore[import-untyped]
