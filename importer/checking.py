@@ -213,18 +213,17 @@ class _Check:
                 seen.add(mark)
         return leads
 
-    def _note_phones(self, given: Input, leads: Iterable[Lead]) -> None:
+    def _note_phones(self, given: Input, leads: Sequence[Lead]) -> None:
         for column in given.mapping.inputs:
             if column.field.kind == "phone":
-                name = column.field.name
-                having = [lead for lead in leads if lead.inputs.get(name)]
+                phones = [shown(lead.inputs, column.field.name) for lead in leads]
                 self._phones.add(
                     given.sheet.source,
                     given.sheet.name,
                     column.header,
-                    [lead.place.row for lead in having],
-                    [str(lead.inputs[name]) for lead in having],
-                    [lead.customer_id for lead in having],
+                    [lead.place.row for lead, phone in zip(leads, phones, strict=True) if phone],
+                    list(filter(None, phones)),
+                    [lead.customer_id for lead, phone in zip(leads, phones, strict=True) if phone],
                 )
 
     def _refused(self, place: Place, problem: RowProblem) -> None:

@@ -71,6 +71,9 @@ def put(inputs: dict[str, Any], name: str, value: object) -> None:
 
 def shown(inputs: Mapping[str, object], name: str) -> str:
     """Return the input with this dotted `name` as a person reads it; empty if the lead has none."""
+    if isinstance(text := inputs.get(name), str):
+        # As nearly all are.
+        return text
     value: object = inputs
     for key in name.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None

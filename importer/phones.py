@@ -13,6 +13,9 @@ from dataclasses import replace
 from importer.remarks import Finding
 
 SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
+DATE = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9](?: [0-9:]{8})?")
+"""A date as the reader of workbooks gives it; what was entered is lost."""
+
 WHOLE_FLOAT = re.compile(r"(\d+)[.,]0+")
 
 # Excel keeps 15 significant digits (specification "Number precision"); beyond that a number has lost some.
@@ -68,6 +71,8 @@ def phone_fault(text: str) -> str:
     """Return the code of what keeps `text` from being sent as a phone just as it stands, or nothing."""
     if SCIENTIFIC.fullmatch(text) or WHOLE_FLOAT.fullmatch(text):
         return "lost_digits"
+    if DATE.fullmatch(text):
+        return "turned_into_date"
     if _LOOSE.fullmatch(text):
         return ""
     return "letters_in_phone" if _LETTER.search(text) else "bad_phone"
@@ -138,6 +143,8 @@ def _unreadable(text: str) -> str:
         return ""
     if SCIENTIFIC.fullmatch(text):
         return "lost_digits"
+    if DATE.fullmatch(text):
+        return "turned_into_date"
     if _several(_OR.sub("/", text)):
         return "two_phones"
     if _LETTER.search(text):

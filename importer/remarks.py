@@ -87,6 +87,8 @@ PROBLEMS: Mapping[str, str] = {
     "broken_text": "the text holds half a character (a lone surrogate); type it again",
     "lost_digits": "a spreadsheet turned this number into a float, so digits may be lost; "
     "format the column as text and enter the number again",
+    "turned_into_date": "a spreadsheet turned what was entered into a date; format the column as text "
+    "and enter it again",
     "bad_customer_id": "a customer id has no blanks and no decimals; one id in a cell, formatted as text",
     "bad_identity_number": "a CMND has 9 digits and a CCCD 12; check the number",
     "bad_email": "this is no e-mail address; write it as name@domain",

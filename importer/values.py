@@ -15,6 +15,7 @@ from importer.model import Remark, RowProblem
 from importer.mojibake import looks_decoded_wrongly, may_be_decoded_wrongly
 from importer.phones import (
     CLEAN_PHONE,
+    DATE,
     EXACT_DIGITS,
     SCIENTIFIC,
     WHOLE_FLOAT,
@@ -150,6 +151,8 @@ def fault_of(kind: Kind, value: str) -> str:
             return phone_fault(value)
     if SCIENTIFIC.fullmatch(value) or WHOLE_FLOAT.fullmatch(value):
         return "lost_digits"
+    if DATE.fullmatch(value):
+        return "turned_into_date"
     if kind == "customer_id":
         return "bad_customer_id" if _BLANK.search(value) or _DECIMALS.fullmatch(value) else ""
     return "" if _IDENTITY_NUMBER.fullmatch(value) else "bad_identity_number"
