@@ -53,12 +53,12 @@ def test_what_json_has_no_number_for_is_refused(value: object) -> None:
         serialised({"a": value})
 
 
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False, places=12) | st.integers()
 VALUES = st.recursive(
-    st.text(st.characters(exclude_categories=["Cs"])) | NUMBERS | st.booleans(),
-    lambda inner: st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), inner),
+    TEXT | NUMBERS | st.booleans(), lambda inner: st.dictionaries(TEXT, inner, max_size=3), max_leaves=5
 )
-INPUTS = st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), VALUES)
+INPUTS = st.dictionaries(TEXT, VALUES, max_size=3)
 
 
 @given(inputs=INPUTS, sort_keys=st.booleans())
