@@ -41,7 +41,9 @@ RETIRED_PREFIXES = {
 }
 """Mobile prefixes without their zero, and what they became in 2018."""
 
-_DIALLED = re.compile(r"0[35789][0-9]{8}|02[0-9]{9}")
+DIALLED = re.compile(r"0[35789][0-9]{8}|02[0-9]{9}")
+"""Phones as one dials them, in use or not: there is nothing to repair in them."""
+
 _NATIONAL = re.compile(r"0[1-9][0-9]{8,9}")
 _LOOSE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
 _SEPARATORS = re.compile(r"[\s.,;()（）\[\]/．－\-\u2010-\u2015\u2212]+")
@@ -83,7 +85,7 @@ def read_phone(text: str) -> Finding:
 
     What has a form that is not known stays as it is, with a warning: it may be one that came later.
     """
-    if _DIALLED.fullmatch(text):
+    if DIALLED.fullmatch(text):
         return Finding(value=text, warning="" if plausible_phone(text) else "implausible_phone")
     if (whole := WHOLE_FLOAT.fullmatch(text)) and not _GROUP_OF_ZEROS.fullmatch(text):
         if len(whole[1]) > EXACT_DIGITS:

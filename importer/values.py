@@ -16,6 +16,7 @@ from importer.mojibake import looks_decoded_wrongly, may_be_decoded_wrongly
 from importer.phones import (
     CLEAN_PHONE,
     DATE,
+    DIALLED,
     EXACT_DIGITS,
     SCIENTIFIC,
     WHOLE_FLOAT,
@@ -173,6 +174,8 @@ def plausible_email(value: str) -> bool:
 
 
 def _find(kind: Kind, text: str) -> Finding:
+    if kind == "phone" and DIALLED.fullmatch(text):
+        return read_phone(text)
     if _SURROGATE.search(text):
         return Finding(value=text, problem="broken_text")
     value, repairs = tidied(text, words=kind == "text", digits=kind not in ("text", "email"))
