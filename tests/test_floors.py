@@ -29,6 +29,9 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "mapping": (
             "mapping",
+            "mapping.choosing",
+            "mapping.columns",
+            "mapping.leads",
             "examples",
             "templates",
             "templates.fields",
