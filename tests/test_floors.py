@@ -90,7 +90,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.workbook.styles",
             "results.workbook.survey",
         ),
-        "settings": ("settings", "settings_sources", "settings_values"),
+        "settings": ("settings", "settings.sources", "settings.values"),
         "local_api": ("local_api", "local_requests", "applications", "faults"),
     },
     # One lead, one file, one report.

@@ -14,7 +14,6 @@ from typing import get_args
 
 import pytest
 
-from importer import settings_sources
 from importer.errors import InternalError, UsageError
 from importer.settings import (
     ADDRESSES,
@@ -24,6 +23,7 @@ from importer.settings import (
     default_ledger_path,
     load_settings,
 )
+from importer.settings import sources as settings_sources
 from importer.signing import Credentials
 
 CANARY = "canary-7f3a"

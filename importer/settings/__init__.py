@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from importer.errors import InternalError, UsageError
-from importer.settings_sources import (
+from importer.settings.sources import (
     CREDENTIALS,
     PREFIX,
     Given,
@@ -31,7 +31,7 @@ from importer.settings_sources import (
     misspelt,
     variable,
 )
-from importer.settings_values import (
+from importer.settings.values import (
     address_fault,
     check_number,
     check_text,
