@@ -1,139 +1,230 @@
-"""What a results file tells of leads that the ledger may not know: the ledger is lost, or another one.
+"""What results files tell of leads that the ledger may not know: the ledger is lost, or another one.
 
 A ledger that is new to a file of leads would send everything again. So before anything is sent, the results
-beside the leads are asked whether they tell of applications that the ledger has never heard of; ``--adopt``
-takes over what they tell, row by row, while the leads are read.
+beside the leads are asked whether they tell of leads that the ledger has never heard of; ``--adopt`` takes
+over what they tell, row by row, while the leads are read. Whatever is not plain is refused: to send on a
+guess might create a lead twice.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from importer.disks import stamp_of
 from importer.errors import SheetError, UsageError
 from importer.formulas import undefuse
+from importer.intake import Input, Selection, open_inputs
 from importer.ledger import Known, Ledger
-from importer.ledger.told import ToldRow
-from importer.model import Application, OutcomeName
+from importer.ledger.told import Told, ToldRow
+from importer.model import Application, OutcomeName, Place
 from importer.results import COLUMNS, added_columns
-from importer.sheets import open_sheets
+from importer.sheets import Sheet, open_sheets
 
-_WITH_APPLICATION = frozenset({OutcomeName.CREATED, OutcomeName.EXISTING})
-
-
-STAMPS = "results_stamps"
+STAMPS = "file_stamps"
 """What the ledger calls :func:`stamps` in the summary of a run."""
 
+_WITH_APPLICATION = frozenset({OutcomeName.CREATED, OutcomeName.EXISTING})
+_DIGITS = re.compile(r"[0-9]{1,19}")
 
-def refuse_unknown(ledger: Ledger, path: str, results: Path) -> None:
-    """Raise :class:`UsageError` if `results` tell of leads that the ledger does not know.
+
+class NoResultsError(UsageError):
+    """A file holds no results of a run."""
+
+
+def adopted(paths: Sequence[Path], inputs: Sequence[Input], selection: Selection) -> Told:
+    """Return what the results files at `paths` tell, to be found by the leads of `inputs`.
+
+    Raises :class:`UsageError` for a file that holds no results, or of which a row cannot be told for certain.
+    """
+    rows = [told for path in paths for told in told_rows(path, selection)]
+    customers = {lead.customer_id for given in inputs for chunk in given.leads() for _, lead in chunk}
+    if rows and not any(told.customer_id in customers for told in rows):
+        raise UsageError(
+            f"None of the customers that {', '.join(map(str, paths))} tells of stands in the files, so "
+            "either they are results of other leads, or their ids were changed on the way. Nothing is sent."
+        )
+    return Told(rows, customers.__contains__)
+
+
+def refuse_unknown(
+    ledger: Ledger, path: str, results: Path, selection: Selection, told: Told | None = None
+) -> None:
+    """Raise :class:`UsageError` if `results` tell of leads that neither the ledger nor `told` knows.
 
     They are of the file of leads at `path`. What the ledger's last run with that file has written itself,
-    unchanged since, is not read.
+    unchanged since, is not read. What cannot be read is refused, unless it is plain that it is no results.
     """
+    stamp = stamp_of(results)
     run = ledger.last_run(path)
-    if not results.exists() or (
-        run is not None and stamp_of(results) == _stamps(ledger.summary_of(run)).get(str(results.resolve()))
-    ):
+    if stamp is None or stamp[0] == 0 or (run is not None and is_as_written(ledger, run, results)):
         return
-    knows = ledger.knows_application()
-    unknown, first = 0, 0
+    unknown = _Unknown(ledger, told)
     try:
-        for told in told_rows(results):
-            application = told.known.application
-            if (run is None) if application is None else not knows(application.application_id):
-                unknown, first = unknown + 1, first or told.row
-    except UsageError:
-        # Something else is called so; it will be replaced, as before.
+        for row in told_rows(results, selection):
+            unknown.note(row)
+    except NoResultsError:
         return
-    if unknown:
+    except UsageError as error:
         raise UsageError(
-            f"{results} tells of leads that were sent ({unknown:,}, the first in row {first}) and that the "
-            "ledger does not know: it is new, an older copy, or not the one that was used. Nothing is sent, "
-            "since they could be created twice. Name the ledger that was used with --ledger; or, if it is "
-            f"lost, take them over with --adopt {shlex.quote(str(results))}; or, if they are of another "
+            f"{results} may tell of leads that were sent, and cannot be understood: {error} Nothing is sent. "
+            "Mend it, or move it away if it is none of an earlier run."
+        ) from error
+    if count := unknown.count():
+        raise UsageError(
+            f"{results} tells of leads that were sent ({count:,}, the first in row {unknown.first}) and that "
+            "the ledger does not know: it is new, an older copy, or not the one that was used. Nothing is "
+            "sent, since they could be created twice. Name the ledger that was used with --ledger; or, if it "
+            f"is lost, take them over with --adopt {shlex.quote(str(results))}; or, if they are of another "
             "account or of a rehearsal, move them away."
         )
 
 
+class _Unknown:
+    """The leads that results tell of and the ledger does not know."""
+
+    def __init__(self, ledger: Ledger, told: Told | None) -> None:
+        self.first = 0
+        self._ledger = ledger
+        self._knows = ledger.knows_application()
+        self._told = told or Told(())
+        self._adopted = self._told.applications
+        self._applications = 0
+        self._sent: Counter[str] = Counter()
+        self._doubtful: dict[str, int] = {}
+
+    def note(self, row: ToldRow) -> None:
+        application = row.known.application
+        self._sent[row.customer_id] += 1
+        if application is None:
+            self._doubtful.setdefault(row.customer_id, row.place.row)
+        elif not self._knows(application.application_id) and application.application_id not in self._adopted:
+            self._applications += 1
+            self.first = self.first or row.place.row
+
+    def count(self) -> int:
+        """Return how many there are, and let `first` be the row of the first."""
+        # What is in doubt has no application to know it by, so the leads of its customer are counted.
+        known = self._ledger.leads_sent(self._doubtful.keys())
+        strange = [
+            row
+            for customer, row in self._doubtful.items()
+            if known[customer] + self._told.of_customer(customer) < self._sent[customer]
+        ]
+        self.first = min(filter(None, (self.first, *strange)), default=0)
+        return self._applications + len(strange)
+
+
 def stamps(paths: Iterable[Path]) -> dict[str, list[int]]:
-    """Return what tells later whether these results files are still as they were written."""
-    return {str(path.resolve()): stamp for path in paths if (stamp := stamp_of(path))}
+    """Return what tells later whether these files are still as they were written."""
+    return {str(path.resolve()): list(stamp) for path in paths if (stamp := stamp_of(path))}
 
 
-def stamp_of(path: Path) -> list[int]:
-    """Return the size of a file and when it was changed, in nanoseconds; nothing if it is not there."""
-    try:
-        status = path.stat()
-    except OSError:
-        return []
-    return [status.st_size, status.st_mtime_ns]
+def is_as_written(ledger: Ledger, run: int, path: Path) -> bool:
+    """Tell whether the file at `path` is still as `run` wrote it."""
+    found = ledger.summary_of(run).get(STAMPS)
+    stamp = stamp_of(path)
+    return isinstance(found, dict) and stamp is not None and found.get(str(path.resolve())) == list(stamp)
 
 
-def _stamps(summary: Mapping[str, object]) -> Mapping[str, object]:
-    found = summary.get(STAMPS)
-    return found if isinstance(found, dict) else {}
-
-
-def told_rows(path: Path) -> Iterator[ToldRow]:
+def told_rows(path: Path, selection: Selection) -> Iterator[ToldRow]:
     """Yield what the results file at `path` tells of leads that are created or in doubt, row by row.
 
-    Raises :class:`UsageError` if it is no results file.
+    Raises :class:`NoResultsError` if it is none, and :class:`UsageError` for a row that cannot be told for
+    certain, as when a spreadsheet has changed an id.
     """
     if path.suffix.casefold() == ".jsonl":
         yield from _of_json_lines(path)
         return
-    any_results = False
-    for sheet in open_sheets(str(path)):
-        plain = sheet.headers == COLUMNS
-        added = range(len(sheet.headers)) if plain else added_columns(sheet.headers)
-        names = [sheet.headers[index].removesuffix("_2") for index in added]
-        if "application_id" not in names:
-            continue
-        any_results = True
+    sheets = open_sheets(str(path))
+    plain = [sheet for sheet in sheets if sheet.headers == COLUMNS]
+    own = [sheet for sheet in sheets if sheet.headers != COLUMNS and "application_id" in _added(sheet)]
+    if not plain and not own:
+        raise _no_results(path)
+    for sheet in plain:
         for rows in sheet.chunks():
             for row in rows:
-                cells = {name: undefuse(row.cells[index]) for name, index in zip(names, added, strict=True)}
-                own = {"sheet": sheet.name, "row": str(row.place.row), "customer_id": ""}
-                if told := _told(own | cells):
-                    yield told
-    if not any_results:
-        raise _no_results(path)
+                cells = dict(zip(COLUMNS, map(undefuse, row.cells), strict=True))
+                yield from _told(path, row.place.row, cells)
+    if own:
+        yield from _of_own_workbook(path, own, selection)
+
+
+def _added(sheet: Sheet) -> dict[str, int]:
+    """Return the columns that an earlier run has added, by name."""
+    return {sheet.headers[at].split("_2")[0]: at for at in added_columns(sheet.headers)}
+
+
+def _of_own_workbook(path: Path, sheets: Sequence[Sheet], selection: Selection) -> Iterator[ToldRow]:
+    """Yield what the user's own workbook tells, whose leads have their customers in a column of their own."""
+    inputs, _ = open_inputs([str(path)], selection)
+    mappings = {given.sheet.name: given for given in inputs}
+    for sheet in sheets:
+        given = mappings.get(sheet.name)
+        if given is None:
+            raise UsageError(f"{path}, sheet {sheet.name}: the customers of its rows cannot be told.")
+        customers = {row.place.row: lead.customer_id for chunk in given.leads() for row, lead in chunk}
+        columns = _added(sheet)
+        for rows in sheet.chunks():
+            for row in rows:
+                cells = {name: undefuse(row.cells[at]) for name, at in columns.items()}
+                place = {"sheet": sheet.name, "row": str(row.place.row)}
+                customer = {"customer_id": customers.get(row.place.row, "")}
+                yield from _told(path, row.place.row, place | customer | cells)
 
 
 def _of_json_lines(path: Path) -> Iterator[ToldRow]:
+    begun = False
     try:
         with path.open(encoding="utf-8") as lines:
-            for line in lines:
+            for number, line in enumerate(lines, 1):
                 cells = json.loads(line)
                 if not isinstance(cells, dict) or "application_id" not in cells:
-                    raise _no_results(path)
-                if told := _told({name: "" if cell is None else str(cell) for name, cell in cells.items()}):
-                    yield told
+                    raise ValueError
+                begun = True
+                yield from _told(
+                    path, number, {name: "" if cell is None else str(cell) for name, cell in cells.items()}
+                )
     except ValueError as error:
-        raise _no_results(path) from error
+        if not begun:
+            raise _no_results(path) from error
+        raise UsageError(f"{path} is damaged: line {number} is no result.") from error
     except OSError as error:
         raise SheetError(f"{path} cannot be read ({error.strerror or error}). Check its path.") from error
 
 
-def _told(cells: dict[str, str]) -> ToldRow | None:
-    outcome, application_id, row = cells.get("outcome", ""), cells["application_id"], cells.get("row", "")
-    if not row.isdecimal():
-        return None
-    if application_id and outcome in _WITH_APPLICATION:
+def _told(path: Path, line: int, cells: Mapping[str, str]) -> Iterator[ToldRow]:
+    """Yield what one line of results tells of a lead that may exist; nothing if it cannot."""
+    where = f"{path}, row {line}"
+    outcome, application_id = cells.get("outcome", ""), cells.get("application_id", "")
+    if not outcome and not application_id:
+        return
+    if outcome not in set(OutcomeName):
+        raise UsageError(f"{where}: there is no outcome {outcome!r}. Take the results as they were written.")
+    if outcome not in _WITH_APPLICATION and outcome != OutcomeName.IN_DOUBT:
+        return
+    row, customer_id = cells.get("row", ""), cells.get("customer_id", "")
+    if not row.isdecimal() or not customer_id:
+        raise UsageError(f"{where}: it does not tell which row or customer it is about.")
+    application = None
+    if outcome in _WITH_APPLICATION:
+        if not _DIGITS.fullmatch(application_id):
+            raise UsageError(
+                f"{where}: the application id is not as it was written, as when a spreadsheet has saved the "
+                "file. Take the results as they were written."
+            )
         application = Application(
             application_id=application_id,
             status=cells.get("status", ""),
             created_at=cells.get("created_at", ""),
         )
-    elif outcome == OutcomeName.IN_DOUBT:
-        application = None
-    else:
-        return None
-    return ToldRow(cells.get("sheet", ""), int(row), cells.get("customer_id", ""), Known(application))
+    place = Place(cells.get("source", ""), cells.get("sheet", ""), int(row))
+    yield ToldRow(place, customer_id, Known(application))
 
 
-def _no_results(path: Path) -> UsageError:
-    return UsageError(f"{path} holds no results of a run. Name the results file of the lost ledger.")
+def _no_results(path: Path) -> NoResultsError:
+    return NoResultsError(f"{path} holds no results of a run. Name the results file of the lost ledger.")

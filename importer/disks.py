@@ -1,4 +1,4 @@
-"""What the disk under a file is like: how much room there is, and whether it is another computer's."""
+"""What the system tells of a file and of the disk under it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ _NETWORK = frozenset(
 )
 
 _MOUNTS = Path("/proc/mounts")
+
+
+def stamp_of(path: Path) -> tuple[int, int] | None:
+    """Return the size of a file in bytes and when it was changed, in nanoseconds; None if it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def free_bytes(path: Path) -> int:

@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from importer.adoption import STAMPS, refuse_unknown, stamps, told_rows
+from importer.adoption import STAMPS, adopted, refuse_unknown, stamps
+from importer.advice import rows
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
@@ -85,7 +86,7 @@ async def import_files(
             lock.acquire()
             stack.callback(lock.release)
         ledger = stack.enter_context(_ledger(settings, time.clock))
-        told, unknown = _told_by_results(ledger, files, settings)
+        told, unknown = _told_by_results(ledger, inputs, files, settings)
         async with _api(settings, credentials) as base_url:
             report = ImportReport(
                 run=f"{utc_text(time.clock())[:19]}Z-{secrets.token_hex(3)}",
@@ -134,7 +135,8 @@ async def import_files(
         report.finished_at = utc_text(time.clock())
         if told and told.left and runner.read_everything:
             report.notices.append(
-                f"{told.left:,} leads that {settings.adopt} tells of stand in none of the files any more."
+                f"{rows(told.left)} of the adopted results stand in none of the files any more; "
+                "look whether their leads are still meant to exist."
             )
         await _conclude(report, runner, run, ledger, inputs, settings)
     return report
@@ -170,7 +172,7 @@ async def _conclude(
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
 
     async def end() -> None:
-        summary = report.summary() | {STAMPS: stamps(report.results)}
+        summary = report.summary() | {STAMPS: stamps([*report.results, *report.retry_files])}
         await ledger.end_run(run, summary, complete=runner.read_everything)
 
     async def summarise() -> None:
@@ -223,24 +225,27 @@ def _account_lock(settings: Settings, account: str) -> ProcessLock | None:
 
 
 def _told_by_results(
-    ledger: SqliteLedger, files: Sequence[str], settings: Settings
+    ledger: SqliteLedger, inputs: Sequence[Input], files: Sequence[str], settings: Settings
 ) -> tuple[Told | None, list[str]]:
-    """Return what the results that are adopted tell; without any, refuse those that tell of unknown leads.
+    """Return what the results that are adopted tell, and refuse others that tell of unknown leads.
 
     A dry run sends nothing, so there a person is only told.
     """
-    if settings.adopt is not None:
-        return Told(list(told_rows(settings.adopt))), []
+    selection = Selection.of(settings)
+    told = adopted(settings.adopt, inputs, selection) if settings.adopt else None
+    taken = {path.resolve() for path in settings.adopt}
     notices = []
     for source in files:
         for results in {results_path(source, files, given) for given in (None, settings.results)}:
+            if results.resolve() in taken:
+                continue
             try:
-                refuse_unknown(ledger, path_of(source), results)
+                refuse_unknown(ledger, path_of(source), results, selection, told)
             except UsageError as error:
                 if not settings.dry_run:
                     raise
                 notices.append(str(error))
-    return None, notices
+    return told, notices
 
 
 def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:

@@ -222,7 +222,7 @@ def entry_of(
         customer_id=lead.customer_id,
         key=identity.key_of(lead),
         notes=tuple(map(str, lead.notes)),
-        known=told.take(lead.place.sheet, lead.place.row, lead.customer_id) if told else None,
+        known=told.take(lead.place, lead.customer_id) if told else None,
     )
 
 

@@ -10,6 +10,8 @@ from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 
+from importer.adoption import is_as_written
+from importer.disks import stamp_of
 from importer.errors import ResultsError, SheetError, UnusualWorkbookError, UsageError
 from importer.formulas import undefuse
 from importer.intake import Input, Selection, open_inputs, path_of
@@ -44,7 +46,7 @@ def write_files(
     """
     sources = report.files
     for source in sources:
-        report.notices += _keep_what_was_mended(source, sources, settings)
+        report.notices += _keep_what_was_mended(source, sources, settings, ledger)
     # One --results has the rows of all files.
     together = settings.results is not None and not go_beside_the_leads(sources, settings.results)
     if settings.results is not None and together:
@@ -245,10 +247,15 @@ def _write_own_rows_to_mend(output: _Output) -> bool:
     )
 
 
-def _keep_what_was_mended(source: str, sources: Sequence[str], settings: Settings) -> list[str]:
+def _keep_what_was_mended(
+    source: str, sources: Sequence[str], settings: Settings, ledger: Ledger
+) -> list[str]:
     """Move rows that somebody has mended out of the way of new ones; return what the person should know."""
     path = retry_path(source, sources, settings.results)
     results = results_path(source, sources, settings.results)
+    run = ledger.last_run(path_of(source))
+    if run is not None and is_as_written(ledger, run, path):
+        return []
     try:
         if not results.exists() or path.stat().st_mtime_ns == results.stat().st_mtime_ns:
             return []
@@ -302,11 +309,10 @@ def _is_of(given: Input, row: Row, result: ResultRow) -> bool:
 
 
 def _stamp(source: str) -> tuple[int, int]:
-    try:
-        status = Path(source).stat()
-    except OSError as error:
-        raise _changed(source) from error
-    return status.st_size, status.st_mtime_ns
+    stamp = stamp_of(Path(source))
+    if stamp is None:
+        raise _changed(source)
+    return stamp
 
 
 def _changed(source: str) -> SheetError:
@@ -330,7 +336,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         run = ledger.last_run(path_of(source))
         if run is None:
             raise _unknown(source, path)
-        kept = _keep_what_was_mended(source, [source], settings)
+        kept = _keep_what_was_mended(source, [source], settings, ledger)
         inputs: Sequence[Input] = []
         notices: list[str] = []
         refused: UsageError | None = None

@@ -43,7 +43,7 @@ class PhoneBook:
         self._columns.append((len(self._phones), source, sheet, header))
 
     def shared(self) -> Iterator[tuple[Place, str]]:
-        """Yield the place and the header of each phone that an earlier entry has under another customer.
+        """Yield the place and the header of each phone that stood under another customer first.
 
         They come in the order in which they were added.
         """

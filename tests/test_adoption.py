@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 from importer.ledger import Known
 from importer.ledger.told import Told, ToldRow
 from importer.local_api import LocalApi
+from importer.model import Application, Place
 from tests.support import (
     HEADERS,
     Command,
@@ -107,7 +109,7 @@ def test_rows_that_moved_are_found_by_their_customer_and_those_that_are_gone_are
     ended = command("run", "leads.csv", *local(api, tmp_path, *adopt))
     assert ended.code == 0
     assert outcomes_in(tmp_path / "leads.results.csv") == ["existing", "existing"]
-    assert "1 leads that leads.results.csv tells of stand in none of the files any more" in ended.errors
+    assert "1 row of the adopted results stand in none of the files any more" in ended.errors
     assert len(customers(api)) == 3
 
 
@@ -163,20 +165,149 @@ def test_what_holds_no_results_cannot_be_adopted(
     assert customers(api) == []
 
 
+def told_row(source: str, row: int, customer_id: str) -> ToldRow:
+    return ToldRow(Place(source, "", row), customer_id, Known(None))
+
+
 def test_each_row_of_the_results_stands_for_one_lead() -> None:
-    rows = [
-        ToldRow("", 2, "7", Known(None)),
-        ToldRow("", 3, "7", Known(None)),
-        ToldRow("S", 2, "", Known(None)),
-    ]
+    rows = [told_row("old/leads.csv", 2, "7"), told_row("old/leads.csv", 3, "7"), told_row("", 4, "9")]
     told = Told(rows)
-    assert told.take("", 9, "8") is None
-    assert told.take("", 9, "7") is rows[0].known
-    assert told.take("", 2, "7") is rows[1].known
-    assert told.take("", 3, "7") is None
+    assert told.take(Place("leads.csv", "", 9), "8") is None
+    assert told.take(Place("leads.csv", "", 9), "7") is rows[0].known
+    assert told.take(Place("leads.csv", "", 2), "7") is rows[1].known
+    assert told.take(Place("leads.csv", "", 3), "7") is None
     assert told.left == 1
-    assert told.take("S", 2, "whoever") is rows[2].known
+    assert told.take(Place("leads.csv", "", 4), "9") is rows[2].known
     assert told.left == 0
+
+
+def test_a_customer_who_was_changed_on_the_way_leaves_the_lead_in_doubt() -> None:
+    application = Known(Application(application_id="1", status="", created_at=""))
+    rows = [
+        ToldRow(Place("leads.csv", "", row), customer, application)
+        for row, customer in ((2, "412"), (3, "5"))
+    ]
+    told = Told(rows, {"000412", "5", "6"}.__contains__)
+    assert told.take(Place("leads.csv", "", 2), "000412") == Known(None)
+    assert told.take(Place("leads.csv", "", 3), "6") is None
+    assert told.take(Place("leads.csv", "", 4), "5") is application
+
+
+def test_rows_of_several_files_in_one_results_file_are_told_apart(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "a.csv", 2)
+    write_leads(tmp_path / "b.csv", 2, first=2000)
+    both = ("run", "a.csv", "b.csv", *local(api, tmp_path))
+    assert command(*both, "--results", "all.csv").code == 0
+    lose_ledger(tmp_path)
+    assert command(*both, "--adopt", "all.csv").code == 0
+    assert customers(api) == ["1000", "1001", "2000", "2001"]
+
+
+def test_adopting_the_results_of_one_file_leaves_the_others_guarded(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "a.csv", 1)
+    write_leads(tmp_path / "b.csv", 1, first=2000)
+    both = ("run", "a.csv", "b.csv", *local(api, tmp_path))
+    assert command(*both).code == 0
+    lose_ledger(tmp_path)
+    ended = command(*both, "--adopt", "a.results.csv")
+    assert ended.code == 2
+    assert "b.results.csv tells of leads" in ended.errors
+    assert command(*both, "--adopt", "a.results.csv", "--adopt", "b.results.csv").code == 0
+    assert customers(api) == ["1000", "2000"]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".xlsx"])
+def test_damaged_results_are_not_taken_for_something_else(
+    command: Command, api: LocalApi, tmp_path: Path, suffix: str
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    run = ("run", "leads.csv", *local(api, tmp_path, "--results", f"r{suffix}"))
+    assert command(*run).code == 0
+    lose_ledger(tmp_path)
+    results = tmp_path / f"r{suffix}"
+    results.write_bytes(results.read_bytes()[:-40])
+    ended = command(*run)
+    assert ended.code == 2
+    assert "may tell of leads that were sent, and cannot be understood" in " ".join(ended.errors.split())
+    assert len(customers(api)) == 2
+
+
+def test_an_older_copy_of_the_ledger_does_not_know_a_later_doubt(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    assert command("run", "leads.csv", *local(api, tmp_path, "--limit", "1")).code == 0
+    older = (tmp_path / "ledger.sqlite3").read_bytes()
+    set_faults(api, "drop-after:customer=1001")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 3
+    set_faults(api)
+    (tmp_path / "ledger.sqlite3").write_bytes(older)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 2
+    assert customers(api) == ["1000", "1001"]
+
+
+def test_results_that_a_spreadsheet_saved_again_are_known_by_the_ledger(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    set_faults(api, "drop-after:customer=1001")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 3
+    results = tmp_path / "leads.results.csv"
+    results.write_bytes(results.read_bytes() + b"\r\n")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 3
+    assert command("resolve", "leads.csv", "--not-created", "all", "--ledger", "ledger.sqlite3").code == 0
+    results.write_bytes(results.read_bytes() + b"\r\n")
+    set_faults(api)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("application_id", "1.79559853910144E+17", "the application id is not as it was written"),
+        ("row", "2.0", "does not tell which row"),
+        ("customer_id", "", "does not tell which row or customer"),
+        ("outcome", "done", "there is no outcome 'done'"),
+        ("customer_id", "9", "None of the customers"),
+    ],
+)
+def test_results_that_were_changed_on_the_way_are_not_adopted(
+    command: Command, api: LocalApi, tmp_path: Path, column: str, value: str, fault: str
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    lose_ledger(tmp_path)
+    results = tmp_path / "leads.results.csv"
+    (line,) = read_results(results)
+    line[column] = value
+    with results.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, line)
+        writer.writeheader()
+        writer.writerow(line)
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--adopt", "leads.results.csv"))
+    assert ended.code == 2
+    assert fault in " ".join(ended.errors.split())
+    assert customers(api) == ["1000"]
+
+
+def test_a_lead_that_was_changed_in_the_users_own_workbook_is_not_taken_for_another(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    book = Workbook()
+    book.active.append(HEADERS)
+    book.active.append(["1", "An", "0901234561", "x"])
+    book.active.append(["2", "Bình", "0901234562", "x"])
+    book.save(tmp_path / "leads.xlsx")
+    assert command("run", "leads.xlsx", *local(api, tmp_path, "--results", "own.xlsx")).code == 0
+    lose_ledger(tmp_path)
+    book.active["A2"] = "3"
+    book.save(tmp_path / "leads.xlsx")
+    assert command("run", "leads.xlsx", *local(api, tmp_path, "--adopt", "own.xlsx")).code == 3
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["in_doubt", "existing"]
 
 
 def test_stamps_of_results_stand_in_no_summary_for_scripts(

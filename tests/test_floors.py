@@ -95,7 +95,6 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # One lead, one file, one report.
     {
-        "adoption": ("adoption",),
         "attempts": ("attempts",),
         "pace": ("pace",),
         "report": ("report",),
@@ -110,6 +109,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "outputs": ("outputs",),
         "checking": ("checking",),
         "resolving": ("resolving",),
+        "adoption": ("adoption",),
         "doctor": ("doctor",),
         "advice": ("advice",),
     },

@@ -17,7 +17,7 @@ COLUMNS = st.lists(
 
 
 @given(COLUMNS)
-def test_each_phone_is_told_that_an_earlier_entry_has_under_another_customer(
+def test_each_phone_is_told_that_stood_under_another_customer_first(
     columns: list[tuple[str, str, list[tuple[int, str, str]]]],
 ) -> None:
     book = PhoneBook()

@@ -202,11 +202,12 @@ LedgerFile = Annotated[
     ),
 ]
 Adopt = Annotated[
-    Path | None,
+    list[Path] | None,
     typer.Option(
         "--adopt",
         metavar="FILE",
-        help="Results of a lost ledger: what they tell as created or in doubt is taken over, not sent.",
+        help="Results of a lost ledger: what they tell as created or in doubt is taken over, not sent. "
+        "Repeatable.",
         rich_help_panel=_OUTPUT,
     ),
 ]

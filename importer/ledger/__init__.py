@@ -19,7 +19,8 @@ that keeps the contracts of :class:`Ledger` may take its place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
@@ -70,6 +71,10 @@ SENDABLE = frozenset(
     }
 )
 """The states from which a lead may become `sending` at all."""
+
+
+NEVER_SENT = frozenset({LeadState.PENDING, LeadState.REJECTED, LeadState.FAILED})
+"""The states in which no application can exist. What was ever in doubt is in none of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +244,9 @@ class Ledger(Protocol):
 
     def knows_application(self) -> Callable[[str], bool]:
         """Return what tells whether an application belongs to a lead of the ledger, as it is now."""
+
+    def leads_sent(self, customers: Set[str]) -> Counter[str]:
+        """Return how many leads of each of these customers may exist, whatever became of them since."""
 
     def summary_of(self, run: int) -> Mapping[str, object]:
         """Return what :meth:`end_run` noted of a run; nothing while it goes on, or if it was killed."""

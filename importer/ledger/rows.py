@@ -7,13 +7,14 @@ import re
 import sqlite3
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from importer.ledger import LeadState, Said, outcome_of, state_answered
+from importer.ledger import NEVER_SENT, LeadState, Said, outcome_of, state_answered
 from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow
 
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z")
@@ -61,6 +62,16 @@ def application_ids(connection: sqlite3.Connection) -> Callable[[str], bool]:
         return at < len(ordered) and ordered[at] == found
 
     return knows
+
+
+def leads_sent(connection: sqlite3.Connection, customers: Set[str]) -> Counter[str]:
+    """Return how many leads of each of these customers may exist."""
+    found: Counter[str] = Counter()
+    if customers:
+        for customer_id, state in connection.execute("SELECT customer_id, state FROM lead"):
+            if str(customer_id) in customers and state not in NEVER_SENT:
+                found[str(customer_id)] += 1
+    return found
 
 
 def outcome_in(outcome: str | None, state: int | None, same_run: bool) -> OutcomeName:

@@ -13,7 +13,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -35,6 +36,7 @@ from importer.ledger import (
 from importer.ledger.locks import ProcessLock
 from importer.ledger.rows import (
     application_ids,
+    leads_sent,
     packed_error,
     packed_json,
     page_of_results,
@@ -161,6 +163,10 @@ class SqliteLedger:
     def knows_application(self) -> Callable[[str], bool]:
         """See :meth:`importer.ledger.Ledger.knows_application`."""
         return self._open_writer.call(application_ids)
+
+    def leads_sent(self, customers: Set[str]) -> Counter[str]:
+        """See :meth:`importer.ledger.Ledger.leads_sent`."""
+        return self._open_writer.call(lambda connection: leads_sent(connection, customers))
 
     def summary_of(self, run: int) -> Mapping[str, object]:
         """See :meth:`importer.ledger.Ledger.summary_of`."""

@@ -101,7 +101,7 @@ class SheetMapping:
             return InvalidRow(row.place, (line, *found))
         if problems:
             if is_marked(self._shown(self.customer_id, row)):
-                return InvalidRow(row.place, (example_row(self.customer_id.header), *row.problems))
+                return InvalidRow(row.place, (example_row(self.customer_id.header), *found))
             # A malformed id may be a name or an address that slipped into the column; it goes no further.
             known = any(problem.column == self.customer_id.header for problem in problems)
             return InvalidRow(row.place, tuple(problems), "" if known else customer_id, tuple(notes))

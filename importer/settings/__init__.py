@@ -113,7 +113,9 @@ class Settings(BaseSettings):
     ledger: Annotated[_File | None, Field(description="the path of a file")] = None
     """Without it, :func:`default_ledger_path`."""
 
-    adopt: Annotated[_File | None, Field(description="the path of a results file")] = None
+    adopt: Annotated[
+        tuple[_File, ...], BeforeValidator(split_entries), Field(description="the path of a results file")
+    ] = ()
     """Results of runs that the ledger does not know, to be taken over."""
 
     concurrency: Annotated[
