@@ -38,6 +38,9 @@ from importer.model import (
     RowEnd,
 )
 
+EARLIER_DOUBT = "earlier_doubt"
+"""The code of an error that says no more than that a lead was in doubt before: the reason of that is kept."""
+
 
 class LeadState(IntEnum):
     """Where a lead is in its life; the numbers are what a store keeps, so they never change."""
@@ -206,7 +209,8 @@ class Ledger(Protocol):
         """Note how a lead ended, or with :class:`NotAttempted` that it was proved not to be processed.
 
         Returns at once: it is on disk no later than anything that is called after it, so nothing that the
-        caller does meanwhile can keep it from being written.
+        caller does meanwhile can keep it from being written. Where the error is but :data:`EARLIER_DOUBT`,
+        the reason of that doubt stays.
         """
 
     async def flush(self) -> None:
