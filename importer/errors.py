@@ -8,6 +8,7 @@
     │   ├── MappingError         the headers do not tell which column is which field
     │   ├── TemplateError        an input template is not what it should be
     │   └── ResultsError         results cannot be written; the ledger has them
+    │       └── UnusualWorkbookError  not into the user's own workbook; a plain one can be written
     ├── StoppedError             the API refuses or is not there: the rest was not attempted        4
     ├── InterruptedRunError      a signal asked the run to end                                130, 143
     ├── LedgerBusyError          another run holds the ledger                                       5
@@ -49,6 +50,10 @@ class TemplateError(UsageError):
 
 class ResultsError(UsageError):
     """Results cannot be written; the ledger has them: ``lead-importer results FILE`` writes them again."""
+
+
+class UnusualWorkbookError(ResultsError):
+    """A workbook is written in a way that nothing can be added to it safely; a plain one does instead."""
 
 
 class StoppedError(ImporterError):

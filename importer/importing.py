@@ -17,20 +17,23 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from importer.adoption import STAMPS, refuse_unknown, stamps, told_rows
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.interrupts import Interrupts
 from importer.ledger import Policy, RunStart
+from importer.ledger.locks import ProcessLock, account_lock
 from importer.ledger.sqlite import SqliteLedger
+from importer.ledger.told import Told
 from importer.model import OutcomeName
 from importer.operations import utc_text
 from importer.outputs import write_files
-from importer.places import refuse_bad_places
+from importer.places import refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
 from importer.runner import Runner, Time, Watcher, Work
-from importer.settings import Settings
+from importer.settings import Settings, default_ledger_path
 from importer.sheets import STANDARD_INPUT
 from importer.signing import Credentials
 from importer.transport import Transport
@@ -77,7 +80,12 @@ async def import_files(
         files = [source for source in sources if path_of(source) in paths]
         refuse_bad_places(files, settings.results, settings.summary, settings.ledger_path())
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
+        account = account_id(credentials.client_key)
+        if not settings.dry_run and (lock := _account_lock(settings, account)):
+            lock.acquire()
+            stack.callback(lock.release)
         ledger = stack.enter_context(_ledger(settings, time.clock))
+        told, unknown = _told_by_results(ledger, files, settings)
         async with _api(settings, credentials) as base_url:
             report = ImportReport(
                 run=f"{utc_text(time.clock())[:19]}Z-{secrets.token_hex(3)}",
@@ -85,7 +93,7 @@ async def import_files(
                 base_url=base_url,
                 files=files,
                 started_at=utc_text(time.clock()),
-                notices=[*notices, *lacking, *found, *_told_of(settings, new_ledger=new_ledger)],
+                notices=[*notices, *lacking, *found, *unknown, *_told_of(settings, new_ledger=new_ledger)],
             )
             run = await ledger.begin_run(
                 RunStart(
@@ -97,7 +105,7 @@ async def import_files(
             )
             work = Work(
                 inputs=inputs,
-                identity=Identity(account_id(credentials.client_key), settings.env),
+                identity=Identity(account, settings.env),
                 policy=Policy(
                     resend_doubtful=settings.on_doubt == "resend",
                     send_duplicates=settings.duplicates == "send",
@@ -107,6 +115,7 @@ async def import_files(
                 attempts=settings.attempts,
                 rate=settings.rate,
                 limit=settings.limit,
+                told=told,
             )
             runner = Runner(work, run=run, ledger=ledger, watcher=watcher, time=time)
             begun = time.timer()
@@ -123,6 +132,10 @@ async def import_files(
             report.seconds = time.timer() - begun
         report.totals, report.reasons = runner.totals, runner.reasons
         report.finished_at = utc_text(time.clock())
+        if told and told.left and runner.read_everything:
+            report.notices.append(
+                f"{told.left:,} leads that {settings.adopt} tells of stand in none of the files any more."
+            )
         await _conclude(report, runner, run, ledger, inputs, settings)
     return report
 
@@ -157,7 +170,8 @@ async def _conclude(
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
 
     async def end() -> None:
-        await ledger.end_run(run, report.summary(), complete=runner.read_everything)
+        summary = report.summary() | {STAMPS: stamps(report.results)}
+        await ledger.end_run(run, summary, complete=runner.read_everything)
 
     async def summarise() -> None:
         if settings.summary is not None:
@@ -193,6 +207,40 @@ def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
 
         credentials = LOCAL_CREDENTIALS
     return credentials, []
+
+
+def _account_lock(settings: Settings, account: str) -> ProcessLock | None:
+    """Return the lock that keeps two ledgers from importing into one account side by side.
+
+    A local API is an account of its own, and the one that a run starts for itself needs no lock.
+    """
+    state = default_ledger_path().parent
+    if settings.env != "local":
+        return account_lock(state, account, settings.env)
+    if settings.base_url is None:
+        return None
+    return account_lock(state, account_id(settings.base_url), settings.env)
+
+
+def _told_by_results(
+    ledger: SqliteLedger, files: Sequence[str], settings: Settings
+) -> tuple[Told | None, list[str]]:
+    """Return what the results that are adopted tell; without any, refuse those that tell of unknown leads.
+
+    A dry run sends nothing, so there a person is only told.
+    """
+    if settings.adopt is not None:
+        return Told(list(told_rows(settings.adopt))), []
+    notices = []
+    for source in files:
+        for results in {results_path(source, files, given) for given in (None, settings.results)}:
+            try:
+                refuse_unknown(ledger, path_of(source), results)
+            except UsageError as error:
+                if not settings.dry_run:
+                    raise
+                notices.append(str(error))
+    return None, notices
 
 
 def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:

@@ -14,11 +14,13 @@ from typing import Self
 from importer.errors import MappingError, SheetError, UsageError
 from importer.identity import lead_key
 from importer.ledger import Entry
+from importer.ledger.told import Told
 from importer.mapping import SheetMapping, choose_mapping, header_score
 from importer.model import ErrorInfo, InvalidRow, Lead, Row, RowProblem
-from importer.results import COLUMNS
+from importer.results import COLUMNS, added_columns
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT, Sheet, open_sheets
+from importer.sheets.cells import too_many_cells
 from importer.templates import Template, find_template, shipped_templates
 
 CHUNK_ROWS = 500
@@ -117,12 +119,42 @@ def open_inputs(
             notices.append(f"{source} was left out: it holds the results of a run, not leads.")
             continue
         notices += [notice for sheet in sheets for notice in sheet.notices]
-        found, left_out = _mapped(sheets, path, templates, selection)
+        found, left_out = _mapped(list(map(without_added, sheets)), path, templates, selection)
         inputs += found
         notices += left_out
     if not inputs:
         raise SheetError(f"{' '.join(notices)} Name a file of leads.")
     return inputs, notices
+
+
+def without_added(sheet: Sheet) -> Sheet:
+    """Return a sheet without the columns that an earlier run has added: it is what it was before.
+
+    So they are no fields, a row with nothing else in it is blank, and text that stood right of the last
+    header does so again.
+    """
+    added = added_columns(sheet.headers)
+    if not added:
+        return sheet
+    own = [index for index in range(len(sheet.headers)) if index not in added]
+    while own and not sheet.headers[own[-1]]:
+        own.pop()
+    headers = tuple(sheet.headers[index] for index in own)
+    right = [index for index in range(own[-1] + 1 if own else 0, len(sheet.headers)) if index not in added]
+    strange = {sheet.headers[index] for index in added} - {*headers}
+
+    def read() -> Iterator[list[Row]]:
+        for rows in sheet.read():
+            yield [own_row for row in rows if (own_row := cut(row))]
+
+    def cut(row: Row) -> Row | None:
+        cells = tuple(row.cells[index] for index in own)
+        problems = tuple(problem for problem in row.problems if problem.column not in strange)
+        if any(row.cells[index] for index in right):
+            problems += (too_many_cells(len(headers)),)
+        return Row(row.place, cells, problems) if problems or any(cells) else None
+
+    return replace(sheet, headers=headers, read=read)
 
 
 def path_of(source: str) -> str:
@@ -171,8 +203,10 @@ def _without_example(sheet: Sheet) -> tuple[Sheet, str]:
     return replace(sheet, read=read, height=max(sheet.height - 1, 0), beginning=tuple(following)), notice
 
 
-def entry_of(sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity) -> Entry:
-    """Return how the ledger keeps a row of the sheet with this number."""
+def entry_of(
+    sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity, told: Told | None = None
+) -> Entry:
+    """Return how the ledger keeps a row of the sheet with this number, and what is `told` of it elsewhere."""
     if isinstance(lead, InvalidRow):
         return Entry(
             sheet=sheet,
@@ -188,6 +222,7 @@ def entry_of(sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity) 
         customer_id=lead.customer_id,
         key=identity.key_of(lead),
         notes=tuple(map(str, lead.notes)),
+        known=told.take(lead.place.sheet, lead.place.row, lead.customer_id) if told else None,
     )
 
 

@@ -51,11 +51,24 @@ _NOTABLE_SKEW_SECONDS = 30
 
 _SET_UP_STATUSES = {401, 403, 404, 405, 407}
 _SET_UP_REASONS = {"invalid_signature"}
+_REASONS_OF_CREDENTIALS = {*_SET_UP_REASONS, "invalid_token"}
 
 # Personal data that the API may repeat in a message. Anchored, so that a long word takes no quadratic time.
 _MAIL = re.compile(r"(?<!\S)\S+@\S+")
 _LONG_NUMBER = re.compile(r"[+\d][\d\s.()-]{6,}\d")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+
+
+QUESTION = Request("GET", "/lead/responses?form_ids=0&size=1", b"")
+"""A call that creates nothing, to learn whether the API is there and takes the credentials."""
+
+
+def refuses_client(answer: Answer) -> bool:
+    """Tell whether an answer to :data:`QUESTION` says that the credentials or the signature are wrong."""
+    document = _document(answer)
+    error = document.get("error", document) if document else None
+    reason = error.get("reason") if isinstance(error, dict) else None
+    return answer.status in (401, 403) or reason in _REASONS_OF_CREDENTIALS
 
 
 def create_application(lead: Lead) -> Request:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from importer.errors import ResultsError, SheetError, UsageError
+from importer.errors import ResultsError, SheetError, UnusualWorkbookError, UsageError
 from importer.formulas import undefuse
 from importer.intake import Input, Selection, open_inputs, path_of
 from importer.ledger import Ledger
 from importer.ledger.sqlite import SqliteLedger
-from importer.model import ResultRow
-from importer.places import refuse_bad_places, results_path, retry_path
+from importer.model import ResultRow, Row
+from importer.places import go_beside_the_leads, refuse_bad_places, results_path, retry_path
 from importer.report import TO_MEND, ImportReport
-from importer.results import RetryRow, RetryTable, write_results, write_retry
+from importer.results import (
+    AddedRow,
+    LeadTable,
+    RetryRow,
+    RetryTable,
+    outcome_row,
+    row_to_mend,
+    workbook,
+    write_beside,
+    write_results,
+    write_retry,
+)
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
 
@@ -32,38 +45,172 @@ def write_files(
     sources = report.files
     for source in sources:
         report.notices += _keep_what_was_mended(source, sources, settings)
-    if settings.results is not None:
+    # One --results has the rows of all files.
+    together = settings.results is not None and not go_beside_the_leads(sources, settings.results)
+    if settings.results is not None and together:
         write_results(settings.results, ledger.result_rows(run))
         report.results.append(settings.results)
     for source in sources:
-        if settings.results is None:
-            path = results_path(source, sources, None)
-            write_results(path, ledger.result_rows(run, path_of(source)))
-            report.results.append(path)
+        output = _Output(source, sources, settings, ledger, run, inputs)
+        if not together:
+            report.notices += _write_results(output)
+            report.results.append(output.results_path)
         try:
-            report.retry_files += _write_retry(source, sources, settings, ledger, run, inputs)
+            retry_files, notices = _write_retry(output)
         except (SheetError, ResultsError) as error:
             report.notices.append(f"The rows to mend were not written; the results tell them. {error}")
+        else:
+            report.retry_files += retry_files
+            report.notices += notices
 
 
-def _write_retry(
-    source: str,
-    sources: Sequence[str],
-    settings: Settings,
-    ledger: Ledger,
-    run: int,
-    inputs: Sequence[Input],
-) -> list[Path]:
-    path = retry_path(source, sources, settings.results)
-    results = ledger.result_rows(run, path_of(source))
-    own = [given for given in inputs if given.path == path_of(source)]
-    if not write_retry(path, _tables(source, own, results)):
+@dataclass(frozen=True)
+class _Output:
+    """One file of leads, and what became of it in one run."""
+
+    source: str
+    sources: Sequence[str]
+    settings: Settings
+    ledger: Ledger
+    run: int
+    inputs: Sequence[Input]
+    """The sheets of all files."""
+
+    @property
+    def results_path(self) -> Path:
+        return results_path(self.source, self.sources, self.settings.results)
+
+    @property
+    def retry_path(self) -> Path:
+        return retry_path(self.source, self.sources, self.settings.results)
+
+    @property
+    def can_be_added_to(self) -> bool:
+        return Path(self.source).suffix.casefold() in workbook.SUFFIXES
+
+    @cached_property
+    def own(self) -> Sequence[Input]:
+        """The sheets of this file."""
+        return [given for given in self.inputs if given.path == path_of(self.source)]
+
+    @property
+    def sheets(self) -> list[workbook.LeadSheet]:
+        return [workbook.LeadSheet(given.sheet.name, given.sheet.header_row) for given in self.own]
+
+    def results(self) -> Iterator[ResultRow]:
+        return self.ledger.result_rows(self.run, path_of(self.source))
+
+    def added_to_mend(self) -> Iterator[AddedRow]:
+        return (
+            row_to_mend(result, _what_is_wrong(result))
+            for result in self.results()
+            if result.outcome in TO_MEND
+        )
+
+    def beside(self) -> Iterator[tuple[Input, Iterator[tuple[Row, ResultRow | None]]]]:
+        """Yield each sheet with its rows and what became of them, None for rows that the run did not read.
+
+        The rows of a sheet are read once, before the next sheet is asked for. Raises :class:`SheetError` if
+        the rows are not those of the run.
+        """
+        results = self.results()
+        for given in self.own:
+            yield given, _with_results(given, results)
+        if next(results, None) is not None:
+            raise _changed(self.source)
+
+    @cached_property
+    def stamp(self) -> tuple[int, int]:
+        """The size of the file and when it was changed, all its rows being those of the run."""
+        stamp = _stamp(self.source)
+        for _, rows in self.beside():
+            for _ in rows:
+                pass
+        return stamp
+
+    def check_unchanged(self) -> None:
+        """Raise :class:`SheetError` if the file is not the one whose rows were compared."""
+        if _stamp(self.source) != self.stamp:
+            raise _changed(self.source)
+
+
+def _write_results(output: _Output) -> list[str]:
+    """Write the results of one file, beside the leads where that was asked for; return what to know."""
+    path, source = output.results_path, output.source
+    if not (output.own and go_beside_the_leads(output.sources, output.settings.results)):
+        write_results(path, output.results())
         return []
+    try:
+        why = _why_not_in_own_workbook(output)
+        if not why:
+            return []
+        tables = (
+            LeadTable(
+                given.sheet.name,
+                given.sheet.headers,
+                ((row.cells, outcome_row(result) if result else None) for row, result in rows),
+            )
+            for given, rows in output.beside()
+        )
+        write_beside(path, tables)
+    except SheetError as error:
+        write_results(path, output.results())
+        return [f"{path} has the results without the leads. {error}"]
+    return [f"{path} has the leads of {source} as text and without their formatting: {why}."]
+
+
+def _why_not_in_own_workbook(output: _Output) -> str:
+    """Write the results into a copy of the workbook; return why that cannot be, empty if it was done."""
+    if not output.can_be_added_to:
+        return "only that of .xlsx and .xlsm can be kept, so save it as .xlsx before the next run"
+    # Before anything is written, so that no outcome stands beside another row.
+    _ = output.stamp
+    try:
+        workbook.write_outcomes(
+            output.results_path,
+            Path(output.source),
+            output.sheets,
+            map(outcome_row, output.results()),
+            output.check_unchanged,
+        )
+    except UnusualWorkbookError as error:
+        return f"nothing can be added to it, since {error}"
+    return ""
+
+
+def _write_retry(output: _Output) -> tuple[list[Path], list[str]]:
+    """Write the rows of one file to mend; return where they are, and what to know."""
+    path = output.retry_path
+    written, notices = False, []
+    try:
+        if output.can_be_added_to:
+            written = _write_own_rows_to_mend(output)
+        else:
+            written = write_retry(path, _tables(output))
+    except UnusualWorkbookError as error:
+        written = write_retry(path, _tables(output))
+        notices = [f"{path} is a plain workbook: nothing can be added to {output.source}, since {error}."]
+    if not written:
+        return [], notices
     # The time by which a later run knows that nobody has mended the file since.
-    written = results_path(source, sources, settings.results).stat().st_mtime_ns
+    time = output.results_path.stat().st_mtime_ns
     with suppress(OSError):
-        os.utime(path, ns=(written, written))
-    return [path]
+        os.utime(path, ns=(time, time))
+    return [path], notices
+
+
+def _write_own_rows_to_mend(output: _Output) -> bool:
+    if next(output.added_to_mend(), None) is not None:
+        _ = output.stamp
+    return workbook.write_rows_to_mend(
+        output.retry_path,
+        Path(output.source),
+        output.sheets,
+        output.added_to_mend(),
+        output.check_unchanged,
+        # A sheet that was not asked for may hold leads, too, and the file is to be given back as it is.
+        hide_others=bool(output.settings.sheet),
+    )
 
 
 def _keep_what_was_mended(source: str, sources: Sequence[str], settings: Settings) -> list[str]:
@@ -82,35 +229,52 @@ def _keep_what_was_mended(source: str, sources: Sequence[str], settings: Setting
     return [f"{path} was changed since it was written, so it was kept as {kept}."]
 
 
-def _tables(source: str, inputs: Sequence[Input], results: Iterator[ResultRow]) -> Iterator[RetryTable]:
-    for given in inputs:
+def _tables(output: _Output) -> Iterator[RetryTable]:
+    for given, rows in output.beside():
         yield RetryTable(
             given.sheet.name,
             tuple(undefuse(header) for header in given.sheet.headers),
-            _rows_to_mend(given, results),
+            _rows_to_mend(rows),
         )
-    if next(results, None) is not None:
-        raise _changed(source)
 
 
-def _rows_to_mend(given: Input, results: Iterator[ResultRow]) -> Iterator[RetryRow]:
-    """Yield the rows of a sheet that are to be mended, walking through its results beside it."""
+def _rows_to_mend(rows: Iterable[tuple[Row, ResultRow | None]]) -> Iterator[RetryRow]:
+    for row, result in rows:
+        if result and result.outcome in TO_MEND:
+            yield RetryRow(
+                tuple(undefuse(cell) for cell in row.cells), result.outcome, _what_is_wrong(result)
+            )
+
+
+def _what_is_wrong(result: ResultRow) -> str:
+    return result.error.message if result.error else "the run stopped before this row"
+
+
+def _with_results(given: Input, results: Iterator[ResultRow]) -> Iterator[tuple[Row, ResultRow | None]]:
+    """Yield the rows of a sheet, walking through its results beside it."""
     for rows in given.sheet.chunks():
         for row in rows:
             result = next(results, None)
-            if result is None:
-                return
-            if (result.place.sheet, result.place.row) != (given.sheet.name, row.place.row):
+            if result and not _is_of(given, row, result):
                 raise _changed(given.sheet.source)
-            if result.outcome in TO_MEND:
-                # Of a file that was sorted or mended meanwhile, the numbers of the rows are still the same.
-                if given.mapping.lead(row).customer_id != result.customer_id:
-                    raise _changed(given.sheet.source)
-                yield RetryRow(
-                    tuple(undefuse(cell) for cell in row.cells),
-                    result.outcome,
-                    result.error.message if result.error else "the run stopped before this row",
-                )
+            yield row, result
+
+
+def _is_of(given: Input, row: Row, result: ResultRow) -> bool:
+    """Tell whether a result is that of a row."""
+    if (result.place.sheet, result.place.row) != (given.sheet.name, row.place.row):
+        return False
+    # Of a file that was sorted or mended meanwhile, the numbers of the rows are still the same.
+    shown = row.cells[given.mapping.customer_id.index]
+    return shown == result.customer_id or given.mapping.lead(row).customer_id == result.customer_id
+
+
+def _stamp(source: str) -> tuple[int, int]:
+    try:
+        status = Path(source).stat()
+    except OSError as error:
+        raise _changed(source) from error
+    return status.st_size, status.st_mtime_ns
 
 
 def _changed(source: str) -> SheetError:
@@ -134,17 +298,27 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         run = ledger.last_run(path_of(source))
         if run is None:
             raise _unknown(source, path)
-        results = results_path(source, [source], settings.results)
         kept = _keep_what_was_mended(source, [source], settings)
-        write_results(results, ledger.result_rows(run, path_of(source)))
+        inputs: Sequence[Input] = []
+        notices: list[str] = []
+        refused: UsageError | None = None
+        if source != STANDARD_INPUT:
+            try:
+                inputs, notices = open_inputs([source], Selection.of(settings))
+            except UsageError as error:
+                refused = error
+        output = _Output(source, [source], settings, ledger, run, inputs)
+        notices += _write_results(output)
+        results = output.results_path
         if source == STANDARD_INPUT:
             return [results], kept
         try:
-            inputs, notices = open_inputs([source], Selection.of(settings))
-            retry = _write_retry(source, [source], settings, ledger, run, inputs)
+            if refused:
+                raise refused
+            retry, more = _write_retry(output)
         except UsageError as error:
             return [results], [*kept, f"The rows to mend were not written again. {error}"]
-        return [results, *retry], [*kept, *notices]
+        return [results, *retry], [*kept, *notices, *more]
 
 
 def _unknown(source: str, ledger: Path) -> SheetError:

@@ -42,6 +42,17 @@ def results_path(source: str, sources: Sequence[str], given: Path | None) -> Pat
     return given or folder_of(source) / f"{stem_of(source, sources)}.results.csv"
 
 
+def go_beside_the_leads(sources: Sequence[str], given: Path | None) -> bool:
+    """Tell whether the results go into a copy of the user's own workbook: one workbook, and one asked for."""
+    return (
+        given is not None
+        and given.suffix.casefold() == ".xlsx"
+        and len(sources) == 1
+        and sources[0] != STANDARD_INPUT
+        and is_workbook(sources[0])
+    )
+
+
 def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
     """Return where the rows of `source` that are to be mended go: beside its results."""
     folder = folder_of(source) if given is None else given.parent

@@ -23,6 +23,7 @@ from importer.attempts import (
 from importer.errors import ImporterError, StoppedError, unexpected
 from importer.intake import Identity, Input, entry_of
 from importer.ledger import Ledger, Policy
+from importer.ledger.told import Told
 from importer.model import (
     Created,
     ErrorInfo,
@@ -85,6 +86,9 @@ class Work:
     rate: float | None = None
     limit: int | None = None
     """The most leads that are sent; what comes after them is not read."""
+
+    told: Told | None = None
+    """What results that are adopted tell of the leads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +187,7 @@ class Runner:
     async def _enrol(
         self, sheet: int, chunk: Sequence[tuple[Row, Lead | InvalidRow]], left: int | None
     ) -> list[PendingLead]:
-        entries = [entry_of(sheet, row, lead, self._work.identity) for row, lead in chunk]
+        entries = [entry_of(sheet, row, lead, self._work.identity, self._work.told) for row, lead in chunk]
         standings = await self._ledger.enrol(self._run, entries, self._work.policy, most=left)
         pending: list[PendingLead] = []
         for (_, lead), entry, standing in zip(chunk, entries, standings, strict=left is None):

@@ -113,6 +113,9 @@ class Settings(BaseSettings):
     ledger: Annotated[_File | None, Field(description="the path of a file")] = None
     """Without it, :func:`default_ledger_path`."""
 
+    adopt: Annotated[_File | None, Field(description="the path of a results file")] = None
+    """Results of runs that the ledger does not know, to be taken over."""
+
     concurrency: Annotated[
         int,
         _Number,

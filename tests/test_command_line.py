@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ import openpyxl  # type: ignore[import-untyped]
 import pytest
 
 from importer import __version__, cli
-from importer.local_api import LocalApi
+from importer.identity import account_id
+from importer.ledger.locks import account_lock
+from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from tests.support import (
     HEADERS,
     Command,
@@ -425,6 +428,34 @@ def test_a_lead_in_doubt_is_sent_again_only_when_asked_and_never_after_a_success
     assert command("run", "leads.csv", *local(api, tmp_path, "--on-doubt", "resend")).code == 3
     assert outcomes_in(tmp_path / "leads.results.csv") == ["created", "in_doubt", "existing"]
     assert sorted(customers(api)) == ["1000", "1001", "1002"]
+
+
+def test_two_ledgers_never_import_into_one_account_side_by_side(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    state = tmp_path / "state" / "lead-importer"
+    address = ("--base-url", api.base_url)
+    sandbox = ("run", "leads.csv", "--env", "sandbox", *address, "--ledger", str(tmp_path / "other.sqlite3"))
+    (tmp_path / ".env").write_text(
+        f"LEAD_IMPORTER_CLIENT_KEY={LOCAL_CREDENTIALS.client_key}\n"
+        f"LEAD_IMPORTER_CLIENT_SECRET={LOCAL_CREDENTIALS.client_secret.decode()}\n"
+    )
+    lock = account_lock(state, account_id(LOCAL_CREDENTIALS.client_key), "sandbox")
+    lock.acquire()
+    try:
+        ended = command(*sandbox)
+        assert ended.code == 5
+        assert f"in the environment sandbox (process {os.getpid()}, since " in " ".join(ended.errors.split())
+        assert customers(api) == []
+        assert command(*sandbox, "--dry-run").code == 0
+        write_leads(tmp_path / "rehearsal.csv", 1)
+        assert command("run", "rehearsal.csv", *local(api, tmp_path)).code == 0
+    finally:
+        lock.release()
+    assert customers(api) == ["1000"]
+    assert command(*sandbox).code == 0
+    assert customers(api) == ["1000", "1000"]
 
 
 def test_a_rejected_row_is_sent_again_unchanged_only_when_asked(

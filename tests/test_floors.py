@@ -17,13 +17,14 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "formulas": ("formulas",),
         "interrupts": ("interrupts",),
+        "disks": ("disks",),
         "mojibake": ("mojibake",),
         "identity": ("identity",),
         "templates": ("templates",),
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),
-        "ledger": ("ledger",),
+        "ledger": ("ledger", "ledger.told"),
     },
     # Input and output. (`mapping` is pure, and stands here because it is built on the templates.)
     {
@@ -46,6 +47,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "ledger.sqlite",
             "ledger.answers",
             "ledger.guards",
+            "ledger.locks",
             "ledger.rows",
             "ledger.statements",
             "ledger.writer",
@@ -53,16 +55,30 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "results": (
             "results",
             "results.findings",
+            "results.added",
+            "results.beside",
+            "results.colours",
             "results.lines",
             "results.replacing",
             "results.retry",
             "results.tables",
+            "results.workbook",
+            "results.workbook.adding",
+            "results.workbook.markup",
+            "results.workbook.mending",
+            "results.workbook.outcomes",
+            "results.workbook.package",
+            "results.workbook.rows",
+            "results.workbook.strings",
+            "results.workbook.styles",
+            "results.workbook.survey",
         ),
         "settings": ("settings", "settings_sources", "settings_values"),
         "local_api": ("local_api", "local_requests", "applications", "faults"),
     },
     # One lead, one file, one report.
     {
+        "adoption": ("adoption",),
         "attempts": ("attempts",),
         "pace": ("pace",),
         "report": ("report",),
@@ -77,6 +93,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "outputs": ("outputs",),
         "checking": ("checking",),
         "resolving": ("resolving",),
+        "doctor": ("doctor",),
         "advice": ("advice",),
     },
     # The straight way, put together, and what a person sees of it.
@@ -96,7 +113,7 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "importing", "outputs", "resolving", "console", "cli"}
+NAMES_STORES = {"runner", "importing", "doctor", "outputs", "resolving", "console", "cli"}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
@@ -17,8 +19,11 @@ from importer.ledger.sqlite import SqliteLedger
 from importer.model import Application, Created, ErrorInfo, Failed, InDoubt, Rejected, RowEnd
 from importer.outputs import rewrite_results, write_files
 from importer.report import ImportReport
+from importer.results import workbook
 from importer.settings import Settings
 from tests.support import HEADERS, outcomes_in, read_results
+from tests.test_sheets_workbook import ODS_CONTENT, ods
+from tests.workbooks import repacked
 
 HEADER = ",".join(HEADERS) + "\n"
 FILE = HEADER + "1,An,0901,x\n2,Bình,0902,y\n,Chi,0903,z\n4,Dung,0904,t\n5,Em,0905,u\n6,Giang,0906,v\n"
@@ -373,3 +378,145 @@ def test_results_are_not_written_over_the_input(tmp_path: Path) -> None:
     path = written(tmp_path / "leads.csv")
     with pytest.raises(UsageError, match="would be replaced"):
         rewrite_results(str(path), settings_of(tmp_path, results=path))
+
+
+# Results beside the leads, in the user's own workbook.
+
+
+async def beside(folder: Path, path: Path, ends: Mapping[str, RowEnd] = ENDS) -> ImportReport:
+    """Import a workbook, with the results asked for as one."""
+    report = report_of(path)
+    with opened(folder) as ledger:
+        inputs = inputs_of(path)
+        run = await imported(ledger, inputs, ends)
+        write_files(report, run, ledger, inputs, settings_of(folder, results=folder / "r.xlsx"))
+    assert report.results == [folder / "r.xlsx"]
+    return report
+
+
+async def test_results_asked_for_as_a_workbook_are_the_users_own_one(
+    tmp_path: Path, two_sheets: Path
+) -> None:
+    report = await beside(tmp_path, two_sheets)
+    assert report.notices == []
+    assert report.retry_files == [tmp_path / "leads.retry.xlsx"]
+    for name, outcomes in {"Một": ["created", "rejected"], "Hai": ["invalid", "failed"]}.items():
+        headers, *rows = cells_of(tmp_path / "r.xlsx")[name]
+        assert headers[:6] == [*HEADERS, "outcome", "application_id"]
+        assert [row[4] for row in rows] == outcomes
+    (tmp_path / "r.xlsx").unlink()
+    files, notices = rewrite_results(str(two_sheets), settings_of(tmp_path, results=tmp_path / "r.xlsx"))
+    assert (files, notices) == ([tmp_path / "r.xlsx", tmp_path / "leads.retry.xlsx"], [])
+    assert cells_of(tmp_path / "r.xlsx")["Một"][1][4] == "created"
+
+
+async def test_several_files_or_a_csv_share_a_plain_workbook_of_results(
+    tmp_path: Path, two_sheets: Path
+) -> None:
+    path = written(tmp_path / "leads.csv")
+    settings = settings_of(tmp_path, results=tmp_path / "r.xlsx")
+    for sources in ([path], [path, two_sheets]):
+        with opened(tmp_path) as ledger:
+            inputs = inputs_of(*sources)
+            write_files(report_of(*sources), await imported(ledger, inputs), ledger, inputs, settings)
+        assert list(cells_of(tmp_path / "r.xlsx")) == ["Results"]
+
+
+async def test_where_formatting_cannot_be_kept_leads_stand_there_as_text_and_it_is_told(
+    tmp_path: Path,
+) -> None:
+    cells = ""
+    for row in (HEADERS, ("0017", "An", "0901", "x"), ("2", "Bình", "0902", "y")):
+        texts = (f"<text:p>{cell}</text:p>" for cell in row)
+        inner = "".join(
+            f'<table:table-cell office:value-type="string">{text}</table:table-cell>' for text in texts
+        )
+        cells += f"<table:table-row>{inner}</table:table-row>"
+    start, end = ODS_CONTENT.index("<table:table-row"), ODS_CONTENT.rindex("</table:table>")
+    path = ods(tmp_path / "leads.ods", ODS_CONTENT[:start] + cells + ODS_CONTENT[end:])
+    report = await beside(tmp_path, path)
+    (notice,) = report.notices
+    assert "as text and without their formatting" in notice
+    assert ".xlsx" in notice
+    ((headers, first, second),) = cells_of(tmp_path / "r.xlsx").values()
+    assert headers[:5] == [*HEADERS, "outcome"]
+    assert first[:5] == ["0017", "An", "0901", "x", "not_attempted"]
+    assert second[:5] == ["2", "Bình", "0902", "y", "rejected"]
+    (sheet,) = load_workbook(tmp_path / "r.xlsx")
+    assert {cell.number_format for cell in sheet[2] if cell.value is not None} >= {"@"}
+    assert sheet["E2"].fill.fgColor.rgb != sheet["E3"].fill.fgColor.rgb
+    assert sheet["F3"].fill.fill_type is None
+    assert sheet.auto_filter.ref == "A1:O3"
+    assert cells_of(report.retry_files[0]).keys() == cells_of(tmp_path / "r.xlsx").keys()
+
+
+async def test_a_workbook_that_is_not_written_as_usual_costs_its_formatting_and_no_results(
+    tmp_path: Path, two_sheets: Path
+) -> None:
+    comment = "xl/worksheets/sheet1.xml"
+    repacked(two_sheets, {comment: lambda xml: xml.replace(b"<sheetData>", b"<!-- a --><sheetData>")})
+    report = await beside(tmp_path, two_sheets)
+    results, retry = report.notices
+    assert "without their formatting: nothing can be added to it, since" in results
+    assert "is a plain workbook" in retry
+    assert [row[4] for row in cells_of(tmp_path / "r.xlsx")["Hai"]] == ["outcome", "invalid", "failed"]
+    assert len(cells_of(report.retry_files[0])["Một"]) == 2
+
+
+async def test_rows_that_the_run_did_not_read_have_no_outcome(tmp_path: Path, two_sheets: Path) -> None:
+    settings = settings_of(tmp_path, results=tmp_path / "r.xlsx")
+    with opened(tmp_path) as ledger:
+        inputs = inputs_of(two_sheets)
+        run = await imported(ledger, inputs, limit=1)
+        write_files(report_of(two_sheets), run, ledger, inputs, settings)
+    assert [row[4] for row in cells_of(tmp_path / "r.xlsx")["Một"]] == ["outcome", "created", None]
+    assert [row[4] for row in cells_of(tmp_path / "r.xlsx")["Hai"]] == ["outcome", None, None]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # Sorted; one mended in its id; one taken out; one put in.
+        [["2", "Bình", "0902", "y"], ["1", "An", "0901", "x"]],
+        [["1", "An", "0901", "x"], ["3", "Bình", "0902", "y"]],
+        [["1", "An", "0901", "x"]],
+        [["9", "Mới", "0909", "x"], ["1", "An", "0901", "x"], ["2", "Bình", "0902", "y"]],
+    ],
+)
+async def test_no_outcome_ever_stands_beside_another_row(
+    tmp_path: Path, two_sheets: Path, rows: list[list[str]]
+) -> None:
+    await beside(tmp_path, two_sheets)
+    second = [["", "Chi", "0903", "z"], ["4", "'=Dung", "0904", "t"]]
+    workbook_of(two_sheets, {"Một": rows, "Hai": second})
+    _, notices = rewrite_results(str(two_sheets), settings_of(tmp_path, results=tmp_path / "r.xlsx"))
+    assert "is no longer what was imported" in notices[0]
+    assert list(cells_of(tmp_path / "r.xlsx")) == ["Results"]
+    assert [row[4] for row in cells_of(tmp_path / "r.xlsx")["Results"]][1:3] == ["created", "rejected"]
+
+
+async def test_a_workbook_that_changes_while_the_results_are_written_gets_no_outcomes(
+    tmp_path: Path, two_sheets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_outcomes = workbook.write_outcomes
+
+    def meanwhile(*arguments: Any) -> None:
+        os.utime(two_sheets, ns=(1, 1))
+        write_outcomes(*arguments)
+
+    monkeypatch.setattr(workbook, "write_outcomes", meanwhile)
+    report = await beside(tmp_path, two_sheets)
+    assert "has the results without the leads" in report.notices[0]
+    assert list(cells_of(tmp_path / "r.xlsx")) == ["Results"]
+
+
+async def test_sheets_that_were_not_asked_for_are_not_among_the_visible_ones_to_mend(
+    tmp_path: Path, two_sheets: Path
+) -> None:
+    settings = settings_of(tmp_path, sheet=("Hai",))
+    report = report_of(two_sheets)
+    with opened(tmp_path) as ledger:
+        inputs, _ = open_inputs([str(two_sheets)], Selection.of(settings))
+        write_files(report, await imported(ledger, inputs), ledger, inputs, settings)
+    given, _ = open_inputs([str(report.retry_files[0])], Selection())
+    assert [one.sheet.name for one in given] == ["Hai"]

@@ -10,6 +10,7 @@ import gc
 import io
 import signal
 import sys
+import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,7 @@ import typer
 
 from importer import __version__
 from importer.cli.options import (
+    Adopt,
     Attempts,
     BaseUrl,
     Columns,
@@ -113,6 +115,7 @@ def run(
     proxy_from_environment: Proxy = None,
     results: Results = None,
     ledger: LedgerFile = None,
+    adopt: Adopt = None,
     summary: Summary = None,
     log_format: LogFormat = None,
     quiet: Quiet = None,
@@ -217,6 +220,30 @@ app.command(
     "lead-importer resolve leads.csv --created 17=141952217564315671 --not-created 18 20-25\n\n"
     "    then run the same import again: what does not exist is sent",
 )(resolve)
+
+
+@app.command(epilog="[bold]Example[/]\n\nlead-importer doctor --env production")
+def doctor(
+    context: typer.Context,
+    env: Environment = None,
+    base_url: BaseUrl = None,
+    ledger: LedgerFile = None,
+    proxy_from_environment: Proxy = None,
+    config: Config = None,
+) -> None:
+    """Check that everything is set up: versions, files, disks, ledger, credentials, API, clock.
+
+    It creates nothing: the API is asked for a list, whose content is not looked at.
+    """
+    from importer.cli.running import reader_may_leave
+    from importer.console import Screen, show_findings
+    from importer.doctor import examine, exit_code
+
+    loaded = _settings(context)
+    findings = asyncio.run(examine(loaded.settings, time.time))
+    with reader_may_leave():
+        show_findings(Screen(), findings, loaded.notices)
+    raise typer.Exit(exit_code(findings))
 
 
 @app.command(

@@ -201,6 +201,15 @@ LedgerFile = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+Adopt = Annotated[
+    Path | None,
+    typer.Option(
+        "--adopt",
+        metavar="FILE",
+        help="Results of a lost ledger: what they tell as created or in doubt is taken over, not sent.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Problems = Annotated[
     Path | None,
     typer.Option(

@@ -7,7 +7,14 @@ or JSON, without control characters. Lines carry row numbers, never names, phone
 from __future__ import annotations
 
 from importer.console.screen import STYLES, Screen, print_error
-from importer.console.showing import log_report, show_check, show_report, show_resolution, show_templates
+from importer.console.showing import (
+    log_report,
+    show_check,
+    show_findings,
+    show_report,
+    show_resolution,
+    show_templates,
+)
 from importer.console.watching import SECONDS_BETWEEN_LINES, LineLog, ProgressDisplay, Silent
 
 __all__ = [
@@ -20,6 +27,7 @@ __all__ = [
     "log_report",
     "print_error",
     "show_check",
+    "show_findings",
     "show_report",
     "show_resolution",
     "show_templates",

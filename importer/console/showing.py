@@ -20,6 +20,7 @@ from importer.templates import Field, Template
 
 if TYPE_CHECKING:
     from importer.checking import CheckReport, RemarkKind
+    from importer.doctor import Finding
     from importer.ledger import OpenLead
     from importer.resolving import Resolution
 
@@ -234,3 +235,21 @@ def _standing_of(lead: OpenLead) -> Text:
     said = lead.answer.said.replace("_", " ")
     what = f"{said} {lead.answer.application_id}" if lead.answer.application_id else said
     return text(f"{what}, as {lead.answer.answered_by} answered at {lead.answer.answered_at}", "green")
+
+
+def show_findings(console: Console, findings: Sequence[Finding], notices: Sequence[str]) -> None:
+    """Print what `doctor` found; for 80 columns."""
+    for notice in notices:
+        console.print(text(f"Note: {notice}", "yellow"))
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        table.add_row(
+            text(finding.verdict, _VERDICTS[finding.verdict]), text(finding.subject), text(finding.said)
+        )
+    console.print(table)
+
+
+_VERDICTS = {"good": "green", "note": "yellow", "bad": "bold red"}

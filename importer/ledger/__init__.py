@@ -19,13 +19,14 @@ that keeps the contracts of :class:`Ledger` may take its place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
 from typing import Protocol, assert_never
 
 from importer.model import (
+    Application,
     Created,
     ErrorInfo,
     Failed,
@@ -83,6 +84,14 @@ class Policy:
     retry_rejected: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a lead from elsewhere than the ledger."""
+
+    application: Application | None
+    """None for a lead in doubt."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A row that was read, as the ledger keeps it."""
@@ -99,6 +108,9 @@ class Entry:
     """Why it is no lead."""
 
     notes: tuple[str, ...] = ()
+
+    known: Known | None = None
+    """What a results file tells of the lead, to be taken over where the ledger knows less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +241,12 @@ class Ledger(Protocol):
     def result_rows(self, run: int, path: str | None = None) -> Iterator[ResultRow]:
         """Yield what is known of the run's rows, in their order: of those of one file, given its `path`."""
 
+    def knows_application(self) -> Callable[[str], bool]:
+        """Return what tells whether an application belongs to a lead of the ledger, as it is now."""
+
+    def summary_of(self, run: int) -> Mapping[str, object]:
+        """Return what :meth:`end_run` noted of a run; nothing while it goes on, or if it was killed."""
+
     def last_run(self, path: str) -> int | None:
         """Return the newest run that read the file at `path`, or None."""
 
@@ -286,6 +304,13 @@ def state_after(end: RowEnd) -> LeadState:
         case NotAttempted():
             return LeadState.PENDING
     assert_never(end)
+
+
+def state_adopted(state: LeadState, known: Known) -> LeadState:
+    """Return the state of a lead in `state` once it is taken over what else is known of it."""
+    if known.application is not None:
+        return LeadState.CREATED
+    return LeadState.IN_DOUBT if state in (LeadState.PENDING, LeadState.FAILED) else state
 
 
 def is_doubtful(state: LeadState) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -39,6 +41,26 @@ ORDER BY entry.position LIMIT ?
 
 def page_of_results(connection: sqlite3.Connection, values: Sequence[object]) -> list[Sequence[Any]]:
     return connection.execute(_RESULTS, values).fetchall()
+
+
+def application_ids(connection: sqlite3.Connection) -> Callable[[str], bool]:
+    """Return what tells whether an application is known, in eight bytes for each that is."""
+    numbers, texts = array("q"), set()
+    for (found,) in connection.execute("SELECT application_id FROM lead WHERE application_id IS NOT NULL"):
+        if isinstance(found, int):
+            numbers.append(found)
+        else:
+            texts.add(found)
+    ordered = array("q", sorted(numbers))
+
+    def knows(application_id: str) -> bool:
+        found = packed(application_id)
+        if isinstance(found, str):
+            return found in texts
+        at = bisect_left(ordered, found)
+        return at < len(ordered) and ordered[at] == found
+
+    return knows
 
 
 def outcome_in(outcome: str | None, state: int | None, same_run: bool) -> OutcomeName:

@@ -8,6 +8,7 @@ A lead's outcome and the next lead's intent often travel in one transaction (:mo
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -19,9 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
-
-from importer.errors import InternalError, LedgerBusyError, UsageError
+from importer.errors import InternalError, UsageError
 from importer.ledger import (
     Answer,
     Entry,
@@ -33,7 +32,15 @@ from importer.ledger import (
     guards,
     statements,
 )
-from importer.ledger.rows import packed_error, packed_json, page_of_results, result_row, storable
+from importer.ledger.locks import ProcessLock
+from importer.ledger.rows import (
+    application_ids,
+    packed_error,
+    packed_json,
+    page_of_results,
+    result_row,
+    storable,
+)
 from importer.ledger.writer import SqliteWriter
 from importer.model import OutcomeName, ResultRow, RowEnd
 
@@ -52,7 +59,7 @@ class SqliteLedger:
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self._clock = clock
-        self._lock = FileLock(f"{path}.lock", timeout=0, mode=0o600)
+        self._lock = ProcessLock(path, f"the ledger {path}")
         self._writer: SqliteWriter | None = None
         self._positions = count(1)
 
@@ -61,7 +68,7 @@ class SqliteLedger:
         try:
             # Before the lock, so that nothing is left beside a file that cannot be.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._take_lock()
+            self._lock.acquire()
         except OSError as error:
             self._lock.release()
             raise self._unusable(error) from error
@@ -151,6 +158,18 @@ class SqliteLedger:
             yield from (result_row(run, values) for values in page)
             position = page[-1][0]
 
+    def knows_application(self) -> Callable[[str], bool]:
+        """See :meth:`importer.ledger.Ledger.knows_application`."""
+        return self._open_writer.call(application_ids)
+
+    def summary_of(self, run: int) -> Mapping[str, object]:
+        """See :meth:`importer.ledger.Ledger.summary_of`."""
+        found = self._open_writer.call(
+            lambda connection: connection.execute("SELECT summary FROM run WHERE id = ?", (run,)).fetchone()
+        )
+        summary: Mapping[str, object] = json.loads(found[0]) if found and found[0] else {}
+        return summary
+
     def last_run(self, path: str) -> int | None:
         """See :meth:`importer.ledger.Ledger.last_run`."""
         (found,) = self._open_writer.call(
@@ -186,25 +205,6 @@ class SqliteLedger:
             shutil.copyfile(self.path, path)
         except OSError as error:
             raise self._unusable(error) from error
-
-    def _take_lock(self) -> None:
-        holder = self.path.with_name(f"{self.path.name}.holder")
-        try:
-            self._lock.acquire()
-        except Timeout as error:
-            who = ""
-            with suppress(OSError, UnicodeDecodeError):
-                who = holder.read_text(encoding="utf-8").strip()
-            raise LedgerBusyError(
-                f"Another run holds the ledger {self.path}{f' ({who})' if who else ''}. "
-                "Wait until it has ended; two runs at once could create a lead twice."
-            ) from error
-        # Only for the message above: the lock itself is the system's, and ends with the process.
-        with suppress(OSError):
-            holder.write_text(
-                f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n", encoding="utf-8"
-            )
-            holder.chmod(0o600)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

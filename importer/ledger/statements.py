@@ -11,12 +11,14 @@ from importer.ledger import (
     EARLIER_DOUBT,
     SENDABLE,
     Entry,
+    Known,
     LeadState,
     Policy,
     Standing,
     copy_key,
     is_doubtful,
     standing_outcome,
+    state_adopted,
     state_after,
 )
 from importer.ledger.rows import outcome_in, packed, packed_error, packed_json, packed_moment
@@ -97,6 +99,11 @@ CREATE TABLE entry (
 """
 
 
+_ADOPTED_DOUBT = ErrorInfo(
+    code="adopted_doubt", message="a results file that was adopted tells that it may exist"
+)
+
+
 def has_tables(connection: sqlite3.Connection) -> bool:
     """Tell whether the database holds anything yet."""
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -127,22 +134,52 @@ def stand(
             (copy,),
         ).fetchone()
         if found is None:
-            lead = connection.execute(
-                "INSERT INTO lead (key, customer_id, state, sheet, row, checksum) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, lead_checksum(?1, ?2, ?3, NULL, NULL, NULL))",
-                (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
-            ).lastrowid
-            return Standing(None, lead or 0), []
+            lead = (
+                connection.execute(
+                    "INSERT INTO lead (key, customer_id, state, sheet, row, checksum) "
+                    "VALUES (?1, ?2, ?3, ?4, ?5, lead_checksum(?1, ?2, ?3, NULL, NULL, NULL))",
+                    (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
+                ).lastrowid
+                or 0
+            )
+            state = adopt(connection, lead, LeadState.PENDING, entry.known)
+            return _standing(lead, state, policy), []
         lead, state, sheet, row, source, name = found
         same_run = sheet >= first_sheet
         if policy.send_duplicates and (same_run or state == LeadState.CREATED):
             continue
-        outcome = standing_outcome(LeadState(state), same_run=same_run, policy=policy)
         if same_run:
+            outcome = standing_outcome(LeadState(state), same_run=True, policy=policy)
             return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
         connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
-        return Standing(outcome, lead, doubtful=is_doubtful(LeadState(state))), []
+        return _standing(lead, adopt(connection, lead, LeadState(state), entry.known), policy), []
     raise InternalError("A lead has no end of copies; please report it.")
+
+
+def _standing(lead: int, state: LeadState, policy: Policy) -> Standing:
+    outcome = standing_outcome(state, same_run=False, policy=policy)
+    return Standing(outcome, lead, doubtful=is_doubtful(state))
+
+
+def adopt(connection: sqlite3.Connection, lead: int, state: LeadState, known: Known | None) -> LeadState:
+    """Take over what is known of a lead from elsewhere, unless it is created; return its state then."""
+    if known is None or state is LeadState.CREATED or (adopted := state_adopted(state, known)) is state:
+        return state
+    application = known.application
+    told = None if application else packed_error(_ADOPTED_DOUBT)
+    connection.execute(
+        "UPDATE lead SET state = ?1, application_id = ?2, status = ?3, created_at = ?4, error = ?5, "
+        "checksum = lead_checksum(key, customer_id, ?1, run, attempts, ?2) WHERE id = ?6",
+        (
+            adopted,
+            packed(application.application_id) if application else None,
+            application.status if application else None,
+            packed_moment(application.created_at) if application else None,
+            told,
+            lead,
+        ),
+    )
+    return adopted
 
 
 def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, now: int) -> None:

@@ -10,12 +10,18 @@ rows themselves raise on the way passes through, and leaves the earlier file as 
 ``.xlsx``   every text a text cell, so that no digit of an id and no zero of a phone is lost
 ==========  ======================================================================================
 
+The results of one workbook can also be that workbook itself with the outcomes beside its rows, and the rows
+to mend are always in theirs: :mod:`importer.results.workbook`. Where that cannot be,
+:mod:`importer.results.beside` writes the leads as text.
+
 In ``.csv`` and ``.xlsx`` each text, headers too, is defused (:mod:`importer.formulas`). What a format cannot
 hold at all, such as a control character in a workbook, becomes a sign that says that something stood there.
 """
 
 from __future__ import annotations
 
+from importer.results.added import AddedRow, added_columns, outcome_row, row_to_mend
+from importer.results.beside import LeadTable, write_beside
 from importer.results.findings import FINDING_COLUMNS, write_findings
 from importer.results.lines import COLUMNS, SUFFIXES, write_results, write_summary
 from importer.results.retry import RetryRow, RetryTable, write_retry
@@ -24,8 +30,14 @@ __all__ = [
     "COLUMNS",
     "FINDING_COLUMNS",
     "SUFFIXES",
+    "AddedRow",
+    "LeadTable",
     "RetryRow",
     "RetryTable",
+    "added_columns",
+    "outcome_row",
+    "row_to_mend",
+    "write_beside",
     "write_findings",
     "write_results",
     "write_retry",

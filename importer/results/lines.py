@@ -12,8 +12,7 @@ from importer.model import ResultRow
 from importer.results.replacing import replacing
 from importer.results.tables import Cell, Table, write_csv, write_json_lines, write_workbook
 
-# Each column with its width on a sheet.
-_WIDTHS = {
+COLUMN_WIDTHS = {
     "source": 24,
     "sheet": 14,
     "row": 8,
@@ -30,8 +29,9 @@ _WIDTHS = {
     "request_id": 38,
     "notes": 60,
 }
+"""Each column with its width on a sheet, in digits."""
 
-COLUMNS: tuple[str, ...] = tuple(_WIDTHS)
+COLUMNS: tuple[str, ...] = tuple(COLUMN_WIDTHS)
 """The columns of a results file, in their order."""
 
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
@@ -52,14 +52,15 @@ def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
         )
     with replacing(path) as file:
         if suffix == ".jsonl":
-            objects = (zip(COLUMNS, chain(_cells(row), [list(row.notes)]), strict=True) for row in rows)
+            objects = (zip(COLUMNS, chain(result_cells(row), [list(row.notes)]), strict=True) for row in rows)
             write_json_lines(file, map(dict, objects))
             return
-        lines = ([*_cells(row), "; ".join(row.notes)] for row in rows)
+        lines = ([*result_cells(row), "; ".join(row.notes)] for row in rows)
         if suffix == ".csv":
             write_csv(file, COLUMNS, lines)
         else:
-            write_workbook(file, path, [Table("Results", COLUMNS, tuple(_WIDTHS.values()), lines)])
+            table = Table("Results", COLUMNS, tuple(COLUMN_WIDTHS.values()), lines, COLUMNS.index("outcome"))
+            write_workbook(file, path, [table])
 
 
 def write_summary(path: Path, summary: Mapping[str, object]) -> None:
@@ -72,7 +73,7 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
         file.write(f"{text}\n".encode(errors="replace"))
 
 
-def _cells(row: ResultRow) -> list[Cell]:
+def result_cells(row: ResultRow) -> list[Cell]:
     """Return the cells of `row` without its notes, which each format writes in its own way."""
     application, error = row.application, row.error
     return [

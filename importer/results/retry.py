@@ -9,11 +9,9 @@ from pathlib import Path
 
 from importer.errors import InternalError, UsageError
 from importer.model import OutcomeName
+from importer.results.added import TO_MEND_WIDTHS
 from importer.results.replacing import replacing, translating
-from importer.results.tables import Table, write_csv, write_workbook
-
-_ADDED = ("outcome", "error")
-_WIDTHS_ADDED = (14, 60)
+from importer.results.tables import Table, width_of, write_csv, write_workbook
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +79,12 @@ def _filled(tables: Iterable[RetryTable]) -> Iterator[tuple[RetryTable, Iterator
 
 
 def _laid_out(table: RetryTable, rows: Iterable[RetryRow]) -> Table:
-    kept = [header.strip().casefold() not in _ADDED for header in table.headers]
+    kept = [header.strip().casefold() not in TO_MEND_WIDTHS for header in table.headers]
     own = list(compress(table.headers, kept))
     return Table(
         table.sheet,
-        [*own, *_ADDED],
-        [*(min(max(len(header) + 2, 14), 40) for header in own), *_WIDTHS_ADDED],
+        [*own, *TO_MEND_WIDTHS],
+        [*map(width_of, own), *TO_MEND_WIDTHS.values()],
         ([*compress(row.cells, kept), row.outcome.value, row.error] for row in rows),
+        len(own),
     )

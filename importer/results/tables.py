@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from importer.errors import ResultsError
 from importer.formulas import defuse
+from importer.results.colours import COLOURS
 
 if TYPE_CHECKING:
     from openpyxl.cell import Cell as BookCell  # type: ignore[import-untyped]
@@ -25,6 +26,9 @@ Cell = str | int | None
 # What a sheet of Excel holds (specification "Worksheet size"), and the length of a sheet's name.
 ROW_LIMIT = 1_048_576
 _TITLE_LIMIT = 31
+
+# What a cell of Excel holds (specification "Total number of characters that a cell can contain").
+_TEXT_LIMIT = 32_767
 
 # What XML 1.0 has no way to write (section 2.2, "Char").
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -54,6 +58,13 @@ class Table:
     """Of each column, in digits."""
 
     rows: Iterable[Sequence[Cell]]
+    coloured: int | None = None
+    """Which of the columns, from 0, has outcomes, which are coloured; None if none has."""
+
+
+def width_of(header: str) -> int:
+    """Return the width of a column of somebody else's, of which only the header is known."""
+    return min(max(len(header) + 2, 14), 40)
 
 
 def write_csv(file: IO[bytes], headers: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -115,7 +126,7 @@ def _book(file: IO[bytes]) -> Iterator[Any]:
 
 def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Font  # type: ignore[import-untyped]
+    from openpyxl.styles import Font, PatternFill  # type: ignore[import-untyped]
     from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
     letters = [get_column_letter(number) for number in range(1, len(table.headers) + 1)]
@@ -136,6 +147,11 @@ def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
     texts, numbers = ([WriteOnlyCell(sheet) for _ in letters] for _ in range(2))
     for cell in texts:
         cell.number_format = "@"
+    painted: dict[str, BookCell] = {outcome: WriteOnlyCell(sheet) for outcome in COLOURS}
+    for outcome, colour in COLOURS.items():
+        painted[outcome].number_format = "@"
+        painted[outcome].fill = PatternFill("solid", fgColor=colour)
+    unpainted = texts[table.coloured or 0]
     last = 1
     for last, row in enumerate(table.rows, 2):
         if last > ROW_LIMIT:
@@ -143,6 +159,8 @@ def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
                 f"{path}: a sheet of a workbook holds {ROW_LIMIT:,} rows with the header, and there are "
                 "more. Name a .csv file instead."
             )
+        if table.coloured is not None:
+            texts[table.coloured] = painted.get(str(row[table.coloured]), unpainted)
         cells = zip(texts, numbers, row, strict=True)
         sheet.append(
             [_filled(number if isinstance(value, int) else text, value) for text, number, value in cells]
@@ -152,12 +170,17 @@ def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
 
 def _filled(cell: BookCell, value: Cell) -> BookCell:
     if isinstance(value, str):
-        cell.value = _ESCAPE.sub("_x005F_", defuse(_clean(value)))
+        cell.value = cell_text(value)
         # Else openpyxl would make an error cell of ``#N/A``, say, and a formula of what begins with ``=``.
         cell.data_type = "s"
     else:
         cell.value = value
     return cell
+
+
+def cell_text(value: str) -> str:
+    """Return `value` as the text of a workbook's cell: harmless, and neither too long nor beyond XML."""
+    return _ESCAPE.sub("_x005F_", defuse(_clean(value))[:_TEXT_LIMIT])
 
 
 def _clean(text: str) -> str:

@@ -1,0 +1,72 @@
+"""Locks that end with the process that holds them, however it ends, and tell others who it is.
+
+The lock itself is the system's (`flock` where there is one), on a file that stays when it is free: so a stale
+one never blocks. Who holds it stands in a file beside it, which is for the message alone.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from importer.errors import LedgerBusyError
+
+
+class ProcessLock:
+    """The lock of the thing at `path`; `what` is what a message calls it.
+
+    Only one process of this computer has it at a time.
+    """
+
+    def __init__(self, path: Path, what: str) -> None:
+        self._what = what
+        self._lock = FileLock(f"{path}.lock", timeout=0, mode=0o600)
+        self._holder = path.with_name(f"{path.name}.holder")
+
+    def acquire(self) -> None:
+        """Take the lock. Raises :class:`LedgerBusyError` that says who has it, or :class:`OSError`."""
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            who = ""
+            with suppress(OSError, UnicodeDecodeError):
+                who = self._holder.read_text(encoding="utf-8").strip()
+            raise LedgerBusyError(
+                f"Another run holds {self._what}{f' ({who})' if who else ''}. "
+                "Wait until it has ended; two runs at once could create a lead twice."
+            ) from error
+        with suppress(OSError):
+            self._holder.write_text(
+                f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n", encoding="utf-8"
+            )
+            self._holder.chmod(0o600)
+
+    def release(self) -> None:
+        """Let go of it, if it is held."""
+        self._lock.release()
+
+
+def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
+    """Return the lock of an account in an environment, whichever ledger a run uses.
+
+    It is in the user's folder `state`, or, where that cannot be written, among the system's temporary files.
+    """
+    folder = state / "accounts"
+    try:
+        # The mode is that of the last folder alone.
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        writable = os.access(folder, os.W_OK)
+    except OSError:
+        writable = False
+    if not writable:
+        folder = Path(tempfile.gettempdir())
+    return ProcessLock(
+        folder / f"lead-importer-{account}-{environment}",
+        f"this account in the environment {environment}",
+    )

@@ -1,0 +1,88 @@
+"""The user's own workbook, with columns added: results, and rows to mend.
+
+The workbook is rewritten at the level of its parts (ECMA-376), and of a sheet only what has to change; all
+other bytes are copied. So charts, pictures, rules, hidden sheets and whatever else is in it survive, whether
+it is known here or not, and the memory needed does not grow with the rows. A library that reads the whole
+workbook and writes what it understood keeps neither promise.
+
+What is not written as spreadsheets write it is refused (:class:`importer.errors.UnusualWorkbookError`)
+rather than guessed at. The parts were looked through for bombs when the leads were read.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from importer.errors import UnusualWorkbookError
+from importer.results.added import AddedRow
+from importer.results.replacing import replacing, translating
+from importer.results.workbook.mending import keep_rows_to_mend
+from importer.results.workbook.outcomes import add_outcomes
+from importer.results.workbook.package import Package
+from importer.results.workbook.survey import LeadSheet
+
+__all__ = ["SUFFIXES", "LeadSheet", "write_outcomes", "write_rows_to_mend"]
+
+SUFFIXES = (".xlsx", ".xlsm")
+"""What the name of a workbook ends in that columns can be added to."""
+
+
+def write_outcomes(
+    path: Path,
+    source: Path,
+    sheets: Sequence[LeadSheet],
+    rows: Iterable[AddedRow],
+    check: Callable[[], None],
+) -> None:
+    """Write the workbook `source` to `path`, with the outcome of each row beside it.
+
+    `rows` are those of all `sheets`, in their order. `check` is called when all is written but not in its
+    place yet: what it raises, as `rows` may, leaves the earlier file. Raises :class:`UnusualWorkbookError` if
+    nothing can be added to the workbook, and :class:`importer.errors.ResultsError` if it cannot be written.
+    """
+    with replacing(path) as file, _package(source) as package:
+        add_outcomes(package, sheets, iter(rows))
+        package.write(file)
+        check()
+
+
+def write_rows_to_mend(
+    path: Path,
+    source: Path,
+    sheets: Sequence[LeadSheet],
+    rows: Iterable[AddedRow],
+    check: Callable[[], None],
+    *,
+    hide_others: bool = False,
+) -> bool:
+    """Write the workbook `source` to `path` with only `rows` on its `sheets`, and what is wrong with each.
+
+    Sheets without such rows keep their headers; sheets without leads are kept, and hidden if `hide_others`
+    says so. If there are no rows, nothing is written, a file of an earlier run is removed, since its advice
+    is stale, and False is returned; else True. For `check` and what is raised see :func:`write_outcomes`.
+    """
+    rows = iter(rows)
+    first = next(rows, None)
+    if first is None:
+        with translating(path):
+            path.unlink(missing_ok=True)
+        return False
+    with replacing(path) as file, _package(source) as package:
+        keep_rows_to_mend(package, sheets, chain([first], rows), hide_others=hide_others)
+        package.write(file)
+        check()
+    return True
+
+
+@contextmanager
+def _package(source: Path) -> Iterator[Package]:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            yield Package(archive)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise UnusualWorkbookError("it cannot be unpacked") from error

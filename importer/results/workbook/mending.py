@@ -1,0 +1,254 @@
+"""The user's own workbook with just the rows to mend, and what is wrong with each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from importer.errors import UnusualWorkbookError
+from importer.results.added import TO_MEND_WIDTHS, AddedRow
+from importer.results.workbook import adding, markup, strings
+from importer.results.workbook.adding import CellWriter, Columns, Look
+from importer.results.workbook.markup import Area, letters
+from importer.results.workbook.outcomes import Pending
+from importer.results.workbook.package import Package, Relationship
+from importer.results.workbook.rows import RowPart, SheetXml
+from importer.results.workbook.styles import Styles
+from importer.results.workbook.survey import LeadSheet, Survey, merged, survey
+
+# What after the rows of a sheet stays right when most of them are gone, in the order of ECMA-376 part 1,
+# section 18.3.1.99. All else names cells, or draws over them.
+_KEPT = {
+    b"sheetProtection",
+    b"mergeCells",
+    b"dataValidations",
+    b"printOptions",
+    b"pageMargins",
+    b"pageSetup",
+    b"headerFooter",
+}
+
+# Names that Excel keeps for a sheet whose cells have moved.
+_STALE_NAMES = ("_xlnm._FilterDatabase", "_xlnm.Print_Area")
+
+_USED_STRING = re.compile(rb"""\st\s*=\s*["']s["'][^<>]*>\s*<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d+)""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    known: Survey
+    columns: Columns
+    look: Look
+    formula: re.Pattern[bytes]
+    metadata: re.Pattern[bytes]
+    """What a cell says of its formula alone: how it spills, and rich values (section 18.3.1.4)."""
+
+    reference: re.Pattern[bytes]
+    """Where a cell says that it stands, up to the number of its row."""
+
+
+def keep_rows_to_mend(
+    package: Package, sheets: Sequence[LeadSheet], rows: Iterator[AddedRow], *, hide_others: bool
+) -> None:
+    """Change `package` so that its `sheets` have only `rows` below their headers, under new numbers.
+
+    Formulas become the values that they had. `hide_others` hides the other sheets, which holds them back
+    from a run that reads all visible ones; else they stay as they are.
+    """
+    pending = Pending(rows)
+    styles_part = package.only_part("/styles")
+    if styles_part is None:
+        raise UnusualWorkbookError("it has no styles")
+    styles = Styles(package.read(styles_part))
+    plans = [_plan(survey(package, sheet), styles) for sheet in sheets]
+    package.changes[styles_part] = styles.content()
+    package.drop_relationships(package.workbook, lambda known: known.kind.endswith("/calcChain"))
+    own = {plan.known.sheet.index for plan in plans}
+    package.changes[package.workbook] = _workbook(
+        package.read(package.workbook), own, hide_others=hide_others
+    )
+    used: set[int] = set()
+    for sheet in package.sheets:
+        if sheet.index not in own and sheet.part in package.targets(package.workbook, "/worksheet"):
+            used |= _strings_of(package, sheet.part)
+    for plan in plans:
+        part = plan.known.sheet.part
+        tail = _tail(plan)
+        references = set(re.findall(rb"""\s[\w.\-]+:id\s*=\s*["']([^"']*)["']""", tail))
+        package.drop_relationships(part, partial(_unused, references))
+        last = plan is plans[-1]
+        package.changes[part] = partial(_pieces, package, plan, pending, used, tail, last=last)
+    if shared := package.only_part("/sharedStrings"):
+        # Written after the sheets, when it is known which are used.
+        package.changes[shared] = partial(_strings, package, shared, used)
+
+
+def _plan(known: Survey, styles: Styles) -> _Plan:
+    occupied = (area for area in merged(known.tail) if area.bottom <= known.header_row)
+    columns = Columns.beside(known, occupied, TO_MEND_WIDTHS)
+    name = re.escape(known.grammar.prefix)
+    return _Plan(
+        known,
+        columns,
+        Look.of(known, styles),
+        formula=re.compile(rb"<%bf(?:\s[^<>]*)?(?:/>|>[^<]*</%bf\s*>)" % (name, name)),
+        metadata=re.compile(rb"""(<%bc\s[^<>]*?)\s[cv]m\s*=\s*["']\d+["']""" % name),
+        reference=re.compile(rb"""(<%bc\s(?:[^<>]*?\s)?r\s*=\s*["'][A-Z]{1,3})\d+""" % name),
+    )
+
+
+def _unused(references: set[bytes], known: Relationship) -> bool:
+    return known.identifier.encode() not in references
+
+
+def _workbook(xml: bytes, own: set[int], *, hide_others: bool) -> bytes:
+    changes: list[tuple[int, int, bytes]] = []
+    for element in markup.elements(xml, b"definedName"):
+        tag = element.tag(xml)
+        if markup.attribute(tag, b"name") in _STALE_NAMES and markup.number(tag, b"localSheetId", -1) in own:
+            changes.append((element.start, element.end, b""))
+    names = markup.first(xml, b"definedNames")
+    if names and len(changes) == len(list(markup.elements(names.inner(xml), b"definedName"))):
+        changes = [(names.start, names.end, b"")]
+    for index, element in enumerate(markup.elements(xml, b"sheet")):
+        tag = element.tag(xml)
+        if index in own:
+            changes.append((element.start, element.opened, markup.without_attributes(tag, b"state")))
+        elif hide_others and not (markup.attribute(tag, b"state") or "").endswith("idden"):
+            changes.append((element.start, element.opened, markup.with_attribute(tag, b"state", "hidden")))
+    for element in markup.elements(xml, b"workbookView"):
+        # The sheet on top may be hidden now, which no workbook may have.
+        tag = markup.without_attributes(element.tag(xml), b"firstSheet")
+        active = markup.number(tag, b"activeTab")
+        if hide_others and active not in own:
+            tag = markup.with_attribute(tag, b"activeTab", min(own))
+        changes.append((element.start, element.opened, tag))
+    return markup.patched(xml, changes)
+
+
+def _strings_of(package: Package, part: str) -> set[int]:
+    """Return the numbers of the shared strings that the cells of a sheet hold."""
+    with package.open(part) as stream:
+        return {int(number) for row in SheetXml(stream).rows() for number in _USED_STRING.findall(row.inner)}
+
+
+def _strings(package: Package, part: str, used: set[int]) -> Iterator[bytes]:
+    with package.open(part) as stream:
+        yield from strings.keep_only(stream, used)
+
+
+def _pieces(
+    package: Package,
+    plan: _Plan,
+    pending: Pending,
+    used: set[int],
+    tail: bytes,
+    *,
+    last: bool,
+) -> Iterator[bytes]:
+    known, columns = plan.known, plan.columns
+    cells = CellWriter(known.grammar.prefix, columns, plan.look)
+    name = known.grammar.prefix + b"sheetData>"
+    number = known.header_row
+    with package.open(known.sheet.part) as stream:
+        yield _head(plan)
+        yield b"<" + name
+        for row in SheetXml(stream).rows():
+            if row.number <= known.header_row:
+                kept = row
+                inner = _settled(row, plan, row.number)
+                if row.number == known.header_row:
+                    added = cells.headers(row.number, columns.widths)
+                    inner = columns.put_in(_with(row, inner), added)
+            elif added_row := pending.take(known.sheet.name, row.number):
+                number += 1
+                tag = markup.without_attributes(row.tag, b"hidden", b"collapsed", b"outlineLevel")
+                tag = markup.with_attribute(tag, b"r", number)
+                kept = RowPart(number, tag, _settled(row, plan, number), row.grammar)
+                inner = columns.put_in(kept, cells.row(number, added_row))
+            else:
+                continue
+            used.update(map(int, _USED_STRING.findall(inner)))
+            yield adding.open_row(kept, inner)
+    pending.refuse_rest(None if last else known.sheet.name)
+    area = Area(known.header_row, min(known.headers, default=1), number, columns.last)
+    yield b"</" + name + adding.with_filter(tail, known.grammar.prefix, area)
+
+
+def _with(row: RowPart, inner: bytes) -> RowPart:
+    return RowPart(row.number, row.tag, inner, row.grammar)
+
+
+def _settled(row: RowPart, plan: _Plan, number: int) -> bytes:
+    """Return the cells of a row under another number, formulas replaced by the values that they had."""
+    inner = plan.formula.sub(b"", row.inner)
+    while (known := plan.metadata.sub(rb"\1", inner)) != inner:
+        inner = known
+    return plan.reference.sub(rb"\g<1>%d" % number, inner)
+
+
+def _head(plan: _Plan) -> bytes:
+    known = plan.known
+    used = Area(1, min(known.headers, default=1), known.header_row, plan.columns.last)
+    head = adding.wider_head(known, plan.columns, used, whole=True)
+    changes: list[tuple[int, int, bytes]] = []
+    for element in markup.elements(head, b"sheetPr"):
+        tag = markup.without_attributes(element.tag(head), b"filterMode")
+        changes.append((element.start, element.opened, tag))
+    for name in (b"sheetView", b"pane"):
+        for element in markup.elements(head, name):
+            tag = element.tag(head)
+            shown = Area.of(markup.attribute(tag, b"topLeftCell"))
+            # Whoever had scrolled down would see nothing.
+            top = max(known.header_row, markup.number(tag, b"ySplit") if name == b"pane" else 0) + 1
+            if shown and shown.top > top:
+                cell = f"{letters(shown.left)}{top}"
+                tag = markup.with_attribute(tag, b"topLeftCell", cell)
+                changes.append((element.start, element.opened, tag))
+    return markup.patched(head, changes)
+
+
+def _tail(plan: _Plan) -> bytes:
+    """Return what stands after the rows, without what is about rows that are gone or have moved."""
+    known = plan.known
+    tail = known.tail
+    pieces: list[bytes] = []
+    for element in markup.elements(tail):
+        if element.name not in _KEPT:
+            continue
+        if element.name == b"mergeCells":
+            pieces.append(_kept_items(element.whole(tail), b"mergeCell", b"ref", partial(_above, known)))
+        elif element.name == b"dataValidations":
+            keep = partial(_for_all_rows, known)
+            pieces.append(_kept_items(element.whole(tail), b"dataValidation", b"sqref", keep))
+        else:
+            pieces.append(element.whole(tail))
+    return b"".join((*pieces, b"</" + known.grammar.prefix + b"worksheet>"))
+
+
+def _above(known: Survey, area: Area) -> bool:
+    return area.bottom <= known.header_row
+
+
+def _for_all_rows(known: Survey, area: Area) -> bool:
+    """Tell whether a rule is for all rows of leads, so that it holds for those that are left."""
+    return area.top <= known.header_row + 1 and area.bottom >= known.last_row
+
+
+def _kept_items(xml: bytes, name: bytes, references: bytes, keep: Callable[[Area], bool]) -> bytes:
+    """Return a list of items about cells with those that `keep` keeps; empty if none is left."""
+    outer = markup.root(xml)
+    inner = outer.inner(xml)
+    items: list[bytes] = []
+    for element in markup.elements(inner, name):
+        areas = (markup.attribute(element.tag(inner), references) or "").split()
+        kept = [one for one in areas if (area := Area.of(one)) and keep(area)]
+        if kept:
+            tag = markup.with_attribute(element.tag(inner), references, " ".join(kept))
+            items.append(tag + inner[element.opened : element.end])
+    if not items:
+        return b""
+    opened = markup.with_attribute(outer.tag(xml), b"count", len(items))
+    return b"".join((opened, *items, xml[outer.closed :]))

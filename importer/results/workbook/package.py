@@ -1,0 +1,259 @@
+"""A workbook as a package of parts, relationships and content types (ECMA-376 part 2, OPC).
+
+Small parts are read and written as bytes, large ones as streams. What is not changed is copied byte for byte,
+and a part that no relationship leads to any more is left out, with its content type.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO
+
+from importer.errors import UnusualWorkbookError
+from importer.results.workbook import markup
+
+CONTENT_TYPES = "[Content_Types].xml"
+_MAIN_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
+_MAIN_WITH_MACROS = "application/vnd.ms-excel.sheet.macroEnabled.main+xml"
+_MACRO_TYPE = "application/vnd.ms-office.vbaProject"
+_PRINTER_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.printerSettings"
+
+# The last words of relationship types whose targets are programs, or vouch for bytes that are changed here.
+_NOT_KEPT = ("/vbaProject", "/vbaProjectSignature", "/digital-signature/origin", "/xlMacrosheet")
+
+# A part that is read as a whole is refused beyond this; sheets and shared strings are streamed.
+PART_LIMIT = 64 << 20
+
+# What is written together: enough to be worth a call of the compressor, little to keep in memory.
+_BLOCK = 1 << 18
+
+Pieces = Callable[[], Iterator[bytes]]
+"""Makes a part while it is written, piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """From one part to another, or to somewhere outside."""
+
+    identifier: str
+    kind: str
+    """Its type, a URI; its last words tell what the target is, in the transitional and the strict form."""
+
+    target: str
+    """The name of the part; empty if it is outside of the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetPart:
+    """One sheet of the workbook."""
+
+    name: str
+    index: int
+    """Its place among the sheets, from 0, which defined names refer to."""
+
+    part: str
+    state: str
+    """``hidden`` or ``veryHidden``; empty if it is visible."""
+
+
+class Package:
+    """A zipped workbook, open for reading, and what its parts become."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        """Read the directory; nothing else is read before it is asked for."""
+        self._archive = archive
+        self._entries = {entry.filename: entry for entry in archive.infolist()}
+        self.changes: dict[str, bytes | Pieces] = {}
+        """Parts that are other ones in what is written, in the order in which they are written last."""
+
+    def has(self, part: str) -> bool:
+        """Tell whether there is a part of this name."""
+        return part in self._entries
+
+    def size(self, part: str) -> int:
+        """Return how many bytes a part has."""
+        return self._entries[part].file_size
+
+    def open(self, part: str) -> IO[bytes]:
+        """Open a part as it was for reading."""
+        if part not in self._entries:
+            raise UnusualWorkbookError(f"it has no part {part}")
+        return self._archive.open(part)
+
+    def read(self, part: str) -> bytes:
+        """Return a part as it is by now, if that is bytes, else as it was."""
+        changed = self.changes.get(part)
+        if isinstance(changed, bytes):
+            return changed
+        with self.open(part) as stream:
+            xml = stream.read(PART_LIMIT + 1)
+        if len(xml) > PART_LIMIT:
+            raise UnusualWorkbookError(f"its part {part} is too large")
+        return xml
+
+    def relationships(self, part: str) -> list[Relationship]:
+        """Return where `part` leads to; the name of the package itself is empty."""
+        rels = rels_of(part)
+        if not self.has(rels):
+            return []
+        found = []
+        for element in markup.elements(self.read(rels), b"Relationship"):
+            tag = element.tag(self.read(rels))
+            target = markup.attribute(tag, b"Target") or ""
+            outside = markup.attribute(tag, b"TargetMode") == "External"
+            found.append(
+                Relationship(
+                    markup.attribute(tag, b"Id") or "",
+                    markup.attribute(tag, b"Type") or "",
+                    "" if outside else _resolved(part, target),
+                )
+            )
+        return found
+
+    def targets(self, part: str, kind: str) -> list[str]:
+        """Return the parts that `part` leads to with relationships whose type ends in `kind`."""
+        return [known.target for known in self.relationships(part) if known.kind.endswith(kind)]
+
+    def drop_relationships(self, part: str, unwanted: Callable[[Relationship], bool]) -> None:
+        """Take out the relationships of `part` that are `unwanted`."""
+        dropped = {known.identifier for known in self.relationships(part) if unwanted(known)}
+        if not dropped:
+            return
+        rels = rels_of(part)
+        xml = self.read(rels)
+        self.changes[rels] = markup.patched(
+            xml,
+            [
+                (element.start, element.end, b"")
+                for element in markup.elements(xml, b"Relationship")
+                if markup.attribute(element.tag(xml), b"Id") in dropped
+            ],
+        )
+
+    @cached_property
+    def workbook(self) -> str:
+        """The name of the part that lists the sheets."""
+        for part in self.targets("", "/officeDocument"):
+            if self.has(part):
+                return part
+        raise UnusualWorkbookError("it has no list of sheets")
+
+    @cached_property
+    def sheets(self) -> Sequence[SheetPart]:
+        """The sheets, in the order of their tabs."""
+        xml = self.read(self.workbook)
+        targets = {known.identifier: known.target for known in self.relationships(self.workbook)}
+        found = markup.first(xml, b"sheets")
+        inner = found.inner(xml) if found else b""
+        return [
+            SheetPart(
+                markup.attribute(tag, b"name") or "",
+                index,
+                targets.get(markup.attribute(tag, b":id") or "", ""),
+                (markup.attribute(tag, b"state") or "").removeprefix("visible"),
+            )
+            for index, tag in enumerate(element.tag(inner) for element in markup.elements(inner, b"sheet"))
+        ]
+
+    def only_part(self, kind: str) -> str | None:
+        """Return the part that the workbook leads to with this `kind` of relationship, or None."""
+        return next((part for part in self.targets(self.workbook, kind) if self.has(part)), None)
+
+    def write(self, file: IO[bytes]) -> None:
+        """Write the package as an .xlsx file: without macros and signatures, and without unused parts."""
+        for part in ("", self.workbook):
+            self.drop_relationships(part, lambda known: known.kind.endswith(_NOT_KEPT))
+        kept = self._reachable()
+        gone = self._entries.keys() - kept
+        types = _content_types(self.read(CONTENT_TYPES), gone, kept)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+            # First, as spreadsheets have it: some tell a workbook from another archive by that.
+            with target.open(_like(self._entries[CONTENT_TYPES]), "w") as new:
+                new.write(types)
+            for entry in self._entries.values():
+                if entry.filename in kept - {CONTENT_TYPES} and entry.filename not in self.changes:
+                    with self._archive.open(entry) as old, target.open(_like(entry), "w") as new:
+                        shutil.copyfileobj(old, new, 1 << 20)
+            for part, change in self.changes.items():
+                if part in kept:
+                    with target.open(_like(self._entries[part]), "w") as new:
+                        for block in [change] if isinstance(change, bytes) else _blocks(change()):
+                            new.write(block)
+
+    def _reachable(self) -> set[str]:
+        """Return the names of the parts to keep: all but those that only a dropped relationship led to."""
+        original = Package(self._archive)
+        return self._closure() | (self._entries.keys() - original._closure())
+
+    def _closure(self) -> set[str]:
+        """Return the parts that relationships lead to, from the package itself on."""
+        seen: set[str] = {CONTENT_TYPES}
+        waiting = [""]
+        while waiting:
+            part = waiting.pop()
+            if part not in seen and (not part or self.has(part)):
+                seen |= {part, rels_of(part)}
+                waiting += [known.target for known in self.relationships(part)]
+        return seen
+
+
+def rels_of(part: str) -> str:
+    """Return the name of the part that holds the relationships of `part` (OPC, section 9.3)."""
+    folder, name = posixpath.split(part)
+    return posixpath.join(folder, "_rels", f"{name}.rels")
+
+
+def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    gathered: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)
+
+
+def _resolved(part: str, target: str) -> str:
+    path = target.partition("#")[0].replace("\\", "/")
+    return posixpath.normpath(posixpath.join("/", posixpath.dirname(part), path)).lstrip("/") if path else ""
+
+
+def _like(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
+    """Return an entry of the same name and time, to be packed anew."""
+    new = zipfile.ZipInfo(entry.filename, entry.date_time)
+    new.compress_type = zipfile.ZIP_DEFLATED
+    new.external_attr = entry.external_attr
+    # The size is not known before, and decides about the form of the directory (ZIP64).
+    new.file_size = entry.file_size
+    return new
+
+
+def _content_types(xml: bytes, gone: Set[str], kept: Set[str]) -> bytes:
+    changes: list[tuple[int, int, bytes]] = []
+    for element in markup.elements(xml, b"Override"):
+        tag = element.tag(xml)
+        part = (markup.attribute(tag, b"PartName") or "").lstrip("/")
+        if part in gone:
+            changes.append((element.start, element.end, b""))
+        elif markup.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
+            changes.append((element.start, element.opened, _typed(tag, _MAIN_TYPE)))
+    for element in markup.elements(xml, b"Default"):
+        tag = element.tag(xml)
+        if markup.attribute(tag, b"ContentType") == _MACRO_TYPE:
+            others = any(name.casefold().endswith(".bin") for name in kept)
+            new = _typed(tag, _PRINTER_TYPE) if others else b""
+            changes.append((element.start, element.end, new))
+        elif markup.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
+            changes.append((element.start, element.opened, _typed(tag, _MAIN_TYPE)))
+    return markup.patched(xml, changes)
+
+
+def _typed(tag: bytes, kind: str) -> bytes:
+    return markup.with_attribute(tag, b"ContentType", kind)

@@ -1,0 +1,187 @@
+"""A ledger that is lost, or not the one that was used: nothing is sent that may be created already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
+
+from importer.ledger import Known
+from importer.ledger.told import Told, ToldRow
+from importer.local_api import LocalApi
+from tests.support import (
+    HEADERS,
+    Command,
+    api_beside,
+    customers,
+    local,
+    outcomes_in,
+    read_results,
+    set_faults,
+    write_leads,
+)
+
+
+@pytest.fixture
+def api() -> Iterator[LocalApi]:
+    with api_beside() as running:
+        yield running
+
+
+def lose_ledger(folder: Path) -> None:
+    for path in folder.glob("ledger.sqlite3*"):
+        path.unlink()
+
+
+def test_results_that_the_ledger_does_not_know_keep_everything_from_being_sent(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 3)
+    assert command("run", "leads.csv", *local(api, tmp_path, "--limit", "2")).code == 0
+    before = (tmp_path / "leads.results.csv").read_bytes()
+    lose_ledger(tmp_path)
+    ended = command("run", "leads.csv", *local(api, tmp_path))
+    assert ended.code == 2
+    message = " ".join(ended.errors.split())
+    assert "leads.results.csv tells of leads that were sent (2, the first in row 2)" in message
+    assert "--adopt leads.results.csv" in message
+    assert len(customers(api)) == 2
+    assert (tmp_path / "leads.results.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx"])
+def test_what_was_created_or_in_doubt_is_taken_over_from_results_in_each_format(
+    command: Command, api: LocalApi, tmp_path: Path, suffix: str
+) -> None:
+    write_leads(tmp_path / "leads.csv", 3)
+    set_faults(api, "drop-after:customer=1001")
+    results = f"leads.results{suffix}"
+    assert command("run", "leads.csv", *local(api, tmp_path, "--limit", "2", "--results", results)).code == 3
+    lose_ledger(tmp_path)
+    set_faults(api)
+    assert command("run", "leads.csv", *local(api, tmp_path, "--results", results)).code == 2
+    adopted = command("run", "leads.csv", *local(api, tmp_path, "--adopt", results))
+    assert adopted.code == 3
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["existing", "in_doubt", "created"]
+    existing, doubtful, _ = read_results(tmp_path / "leads.results.csv")
+    first = api.applications[0]
+    assert (existing["application_id"], existing["created_at"]) == (first.id, first.created_at)
+    assert doubtful["error_code"] == "adopted_doubt"
+    assert customers(api) == ["1000", "1001", "1002"]
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 3
+    assert command("resolve", "leads.csv", "--not-created", "3", "--ledger", "ledger.sqlite3").code == 0
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    assert customers(api) == ["1000", "1001", "1002", "1001"]
+
+
+def test_the_users_own_workbook_of_results_is_adopted_too(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    book = Workbook()
+    book.active.append(HEADERS)
+    for number in (1, 2):
+        book.active.append([str(number), "An", f"090123456{number}", "x"])
+    book.save(tmp_path / "leads.xlsx")
+    own = ("--results", "own.xlsx")
+    assert command("run", "leads.xlsx", *local(api, tmp_path, "--limit", "1", *own)).code == 0
+    assert "outcome" in [cell.value for cell in load_workbook(tmp_path / "own.xlsx").active[1]]
+    lose_ledger(tmp_path)
+    assert command("run", "leads.xlsx", *local(api, tmp_path, *own)).code == 2
+    assert command("run", "leads.xlsx", *local(api, tmp_path, "--adopt", "own.xlsx")).code == 0
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["existing", "created"]
+    assert customers(api) == ["1", "2"]
+
+
+def test_rows_that_moved_are_found_by_their_customer_and_those_that_are_gone_are_told(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    path = write_leads(tmp_path / "leads.csv", 3)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    lose_ledger(tmp_path)
+    header, first, second, _ = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([header, second, first]), encoding="utf-8")
+    adopt = ("--adopt", "leads.results.csv", "--log-format", "json")
+    ended = command("run", "leads.csv", *local(api, tmp_path, *adopt))
+    assert ended.code == 0
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["existing", "existing"]
+    assert "1 leads that leads.results.csv tells of stand in none of the files any more" in ended.errors
+    assert len(customers(api)) == 3
+
+
+def test_an_older_copy_of_the_ledger_does_not_know_what_came_later(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    assert command("run", "leads.csv", *local(api, tmp_path, "--limit", "1")).code == 0
+    older = (tmp_path / "ledger.sqlite3").read_bytes()
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    (tmp_path / "ledger.sqlite3").write_bytes(older)
+    ended = command("run", "leads.csv", *local(api, tmp_path))
+    assert (ended.code, len(customers(api))) == (2, 2)
+    assert "(1, the first in row 3)" in " ".join(ended.errors.split())
+
+
+def test_a_dry_run_tells_of_it_and_goes_on(command: Command, api: LocalApi, tmp_path: Path) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    lose_ledger(tmp_path)
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--dry-run", "--log-format", "text"))
+    assert ended.code == 0
+    assert "tells of leads that were sent" in ended.output
+
+
+def test_another_file_that_is_called_like_results_says_nothing(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    (tmp_path / "leads.results.csv").write_text("a,b\n1,2\n")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", "a,b\n1,2\n"),
+        ("x.jsonl", '{"a": 1}\n'),
+        ("x.jsonl", "[]\n"),
+        ("x.jsonl", "no"),
+        ("y.jsonl", None),
+    ],
+)
+def test_what_holds_no_results_cannot_be_adopted(
+    command: Command, api: LocalApi, tmp_path: Path, name: str, content: str | None
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    if content is not None:
+        (tmp_path / name).write_text(content)
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--adopt", name))
+    assert ended.code == 2
+    assert name in ended.errors
+    assert customers(api) == []
+
+
+def test_each_row_of_the_results_stands_for_one_lead() -> None:
+    rows = [
+        ToldRow("", 2, "7", Known(None)),
+        ToldRow("", 3, "7", Known(None)),
+        ToldRow("S", 2, "", Known(None)),
+    ]
+    told = Told(rows)
+    assert told.take("", 9, "8") is None
+    assert told.take("", 9, "7") is rows[0].known
+    assert told.take("", 2, "7") is rows[1].known
+    assert told.take("", 3, "7") is None
+    assert told.left == 1
+    assert told.take("S", 2, "whoever") is rows[2].known
+    assert told.left == 0
+
+
+def test_stamps_of_results_stand_in_no_summary_for_scripts(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert command("run", "leads.csv", *local(api, tmp_path, "--summary", "s.json")).code == 0
+    assert "results_stamps" not in json.loads((tmp_path / "s.json").read_text())
