@@ -155,8 +155,10 @@ async def _conclude(
         try:
             await work()
         except ImporterError as error:
+            # A ledger that has failed says so at each step, and to whoever is told why the run stopped.
+            if str(error) not in (*report.notices, *map(str, stops[:1])):
+                report.notices.append(str(error))
             stops.append(error)
-            report.notices.append(str(error))
         report.exit_code = exit_code(report.totals, stops)
 
     async def compare() -> None:
@@ -258,7 +260,13 @@ def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLe
     path = settings.ledger_path()
     if settings.ledger is None:
         # A folder that was named and is not there is a slip of the pen: a new ledger would know of nothing.
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(
+                f"The folder {path.parent} for the ledger cannot be made ({error.strerror}). "
+                "Give another place with --ledger."
+            ) from error
     if not settings.dry_run:
         with SqliteLedger(path, clock=clock) as ledger:
             yield ledger

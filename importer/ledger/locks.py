@@ -54,7 +54,8 @@ class ProcessLock:
 def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
     """Return the lock of an account in an environment, whichever ledger a run uses.
 
-    It is in the user's folder `state`, or, where that cannot be written, among the system's temporary files.
+    It is in the user's folder `state`, or, where that cannot be written, among the system's temporary files;
+    there it has the user's number in its name, since a file of another user could not be opened.
     """
     folder = state / "accounts"
     try:
@@ -64,9 +65,11 @@ def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
         writable = os.access(folder, os.W_OK)
     except OSError:
         writable = False
+    name = f"lead-importer-{account}-{environment}"
     if not writable:
         folder = Path(tempfile.gettempdir())
+        name += f"-{os.getuid()}" if hasattr(os, "getuid") else ""
     return ProcessLock(
-        folder / f"lead-importer-{account}-{environment}",
+        folder / name,
         f"this account in the environment {environment}",
     )

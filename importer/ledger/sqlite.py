@@ -72,9 +72,13 @@ class SqliteLedger:
         except OSError as error:
             self._lock.release()
             raise self._unusable(error) from error
-        self._writer = SqliteWriter(self.path, admit=self._admit)
         try:
+            guards.refuse_without_log(self.path)
+            self._writer = SqliteWriter(
+                self.path, admit=self._admit, dismiss=partial(guards.settle, path=self.path)
+            )
             self._writer.call(self._open)
+            guards.mark_open(self.path)
         except BaseException:
             self.__exit__()
             raise
@@ -83,8 +87,7 @@ class SqliteLedger:
     def __exit__(self, *_: object) -> None:
         """Write what is waiting, and let go of the file."""
         if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+            self._close(self._writer)
         self._lock.release()
 
     async def begin_run(self, start: RunStart) -> int:
@@ -197,14 +200,17 @@ class SqliteLedger:
 
         Nothing else can be done with this object then. Raises :class:`UsageError` if that cannot be written.
         """
-        writer = self._open_writer
-        self._writer = None
         # Once closed, everything is in the one file.
-        writer.close()
+        self._close(self._open_writer)
         try:
             shutil.copyfile(self.path, path)
         except OSError as error:
             raise self._unusable(error) from error
+
+    def _close(self, writer: SqliteWriter) -> None:
+        self._writer = None
+        writer.close()
+        guards.note_closed(self.path)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)
