@@ -261,7 +261,7 @@ def test_a_ledger_whose_log_was_tidied_away_after_a_crash_is_refused(path: Path,
     log = crashed.with_name(f"{path.name}-wal")
     content = log.read_bytes()
     log.unlink()
-    assert "ledger.sqlite3-wal is missing" in refusal(crashed)
+    assert "lacks its log ledger.sqlite3-wal" in refusal(crashed)
     assert not log.exists()
     log.write_bytes(content)
     with SqliteLedger(crashed) as ledger:

@@ -28,6 +28,9 @@ UPDATE lead SET checksum = {statements.CHECKSUM};
 PRAGMA user_version = 2
 """  # noqa: S608 - see above
 
+_UNCERTAIN = "it no longer tells for certain what was sent already"
+_START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
+
 _MIGRATIONS = {1: _FROM_1}
 """What brings a ledger of this version to the next one; statements end with a line."""
 
@@ -85,7 +88,10 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
 def refuse_without_log(path: Path) -> None:
     """Raise :class:`LedgerError` if the log that must be beside the ledger is not."""
     if _mark(path).exists() and not _log(path).exists():
-        raise damaged(path, f"{_log(path).name} is missing, and has what the last run noted")
+        raise LedgerError(
+            f"The ledger {path} lacks its log {_log(path).name}, which has what was noted last, so nothing "
+            f"is sent: {_UNCERTAIN}. Put the log back; if it is gone, {_START_ANEW}."
+        )
 
 
 def mark_open(path: Path) -> None:
@@ -119,9 +125,8 @@ def _log(path: Path) -> Path:
 def damaged(path: Path, why: str) -> LedgerError:
     """Return the error for a ledger that cannot be trusted."""
     return LedgerError(
-        f"The ledger {path} is damaged ({why}), so nothing is sent: it no longer tells for certain what was "
-        "sent already. Put a copy of it from before in its place, or start a new one with --ledger NEW and "
-        "--adopt RESULTS for each results file that you have."
+        f"The ledger {path} is damaged ({why}), so nothing is sent: {_UNCERTAIN}. Put a copy of it from "
+        f"before in its place, or {_START_ANEW}."
     )
 
 

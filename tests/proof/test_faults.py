@@ -44,12 +44,14 @@ from tests.proof.fault_server import (
     create,
     fault_server,
     honest,
+    page,
     read,
+    read_one_byte,
     say,
     stall,
 )
 from tests.proof.fault_table import ADDRESS, FAULTS, NAME, NEXT, PHONE, Fault
-from tests.support import HEADERS, Command, Ended, read_results
+from tests.support import HEADERS, Command, Ended, outcomes_in, read_results
 
 KEY = "an-invented-client-key"
 SECRET = "an-invented-client-secret"
@@ -190,6 +192,15 @@ def a_handshake_without_an_end() -> Iterator[str]:
         yield server.base_url.replace("http:", "https:")
 
 
+@contextmanager
+def a_proxy_that_wants_credentials() -> Iterator[str]:
+    with fault_server((read_one_byte, page(407), close)) as proxy, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HTTPS_PROXY", proxy.base_url)
+        patch.setenv("LEAD_IMPORTER_PROXY_FROM_ENVIRONMENT", "true")
+        yield "https://lead-api.invalid"
+        assert proxy.requests == 2
+
+
 @pytest.mark.parametrize(
     ("unreachable", "says"),
     [
@@ -198,6 +209,7 @@ def a_handshake_without_an_end() -> Iterator[str]:
         (a_certificate_of_a_stranger, "the server proved no identity over TLS"),
         (no_tls_at_all, "the server proved no identity over TLS"),
         (a_handshake_without_an_end, "the server could not be reached in time"),
+        (a_proxy_that_wants_credentials, "the proxy did not let the connection through"),
     ],
 )
 def test_a_server_that_is_not_reached_leaves_no_doubt(
@@ -292,6 +304,11 @@ def may_not_write(folder: Path, name: str = "") -> Iterator[None]:
 _NOBODY = 65534
 
 
+def load_what_a_run_needs(imports: Imports) -> None:
+    """Import modules now: the one who may not write may not read Python's own folders either."""
+    assert imports.run("http://127.0.0.1:9", "--dry-run", "--summary", "rehearsal.json").code == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """What keeps a run from beginning."""
@@ -343,6 +360,7 @@ def test_a_run_that_cannot_begin_sends_nothing_and_says_what_to_do(
     with SqliteLedger(open_folder / "older.sqlite3"):
         pass
     with fault_server(honest) as server:
+        load_what_a_run_needs(imports)
         with obstacle.stands(open_folder):
             ended = imports.run(server.base_url, *obstacle.options)
         assert (ended.code, server.requests) == (obstacle.code, 0)
@@ -354,7 +372,7 @@ def test_a_run_that_cannot_begin_sends_nothing_and_says_what_to_do(
 def test_a_state_folder_that_cannot_be_made_is_told(
     broken: Callable[..., AbstractContextManager[None]], command: Command, open_folder: Path
 ) -> None:
-    write_input(open_folder / "leads.csv", 1)
+    load_what_a_run_needs(Imports(command, open_folder))
     (open_folder / "here").mkdir()
     run = [option for option in arguments("") if option not in ("--ledger", "ledger.sqlite3")]
     os.environ["XDG_STATE_HOME"] = str(open_folder / "here" / "state")
@@ -391,7 +409,7 @@ def test_a_ledger_without_its_log_sends_nothing(command: Command, tmp_path: Path
         for _ in range(2):
             ended = imports.run(server.base_url)
             assert (ended.code, server.requests) == (70, 0)
-            assert "ledger.sqlite3-wal is missing" in " ".join(ended.errors.split())
+            assert "lacks its log ledger.sqlite3-wal" in " ".join(ended.errors.split())
         (tmp_path / "tidied away").rename(log)
         assert imports.run(server.base_url).code == 3
         assert imports.outcomes() == ["existing", "in_doubt", "created"]
@@ -483,6 +501,23 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pytest.skip("a small disk can be mounted by the administrator alone")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 - as mount was
+
+
+def test_results_on_a_full_disk_cost_nothing_else(command: Command, tmp_path: Path, small_disk: Path) -> None:
+    imports = Imports(command, tmp_path, 2)
+    full = disk_with_room_for(0, small_disk)
+    results = ("--results", str(small_disk / "results.csv"))
+    with fault_server(during(full.__enter__), honest) as server:
+        ended = imports.run(server.base_url, *results)
+        assert (ended.code, len(server.applications)) == (2, 2)
+        assert "Free some space" in ended.errors
+        assert "`lead-importer results FILE` writes them again" in ended.errors
+        assert not (small_disk / "results.csv").exists()
+    full.__exit__(None, None, None)
+    ended = command("results", "leads.csv", "--ledger", "ledger.sqlite3", *results)
+    assert ended.code == 0
+    assert outcomes_in(small_disk / "results.csv") == ["created", "created"]
+    ends_well(imports, "existing")
 
 
 def full_at_some_write(imports: Imports, full: AbstractContextManager[None]) -> int:
