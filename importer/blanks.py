@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from importer.errors import MappingError, TemplateError, UsageError
 from importer.examples import example_cell
-from importer.mapping import choose_mapping
+from importer.mapping import choose_mapping, fold
 from importer.results.replacing import in_place_of, refusal
-from importer.templates import Field, Kind, Template, customer_id_field
+from importer.templates import Field, Template, customer_id_field
 
 SUFFIX = ".xlsx"
 SHEET = "Leads"
@@ -46,7 +46,7 @@ class _Rule:
 
 _ANYTHING = _Rule("", "")
 
-_RULES: Mapping[Kind, _Rule] = {
+_RULES: Mapping[str, _Rule] = {
     "customer_id": _Rule(
         "Mã khách hàng Tiki, không có dấu cách.",
         "The Tiki customer id, without blanks.",
@@ -69,7 +69,13 @@ _RULES: Mapping[Kind, _Rule] = {
         "One e-mail address, as name@domain.",
         '=AND(ISNUMBER(FIND("@",{cell})),ISERROR(FIND(" ",TRIM({cell}))))',
     ),
+    "integer": _Rule("Một số nguyên, chỉ có chữ số.", "A whole number, digits only.", ""),
+    "number": _Rule(
+        "Một số, không có dấu phân cách hàng nghìn.", "A number, without separators of thousands.", ""
+    ),
+    "boolean": _Rule("Có hoặc Không.", "Yes (Có) or no (Không).", ""),
 }
+"""By kind for strings, else by type."""
 
 
 def write_blank(path: Path, template: Template, *, replace: bool = False) -> None:
@@ -101,8 +107,8 @@ def blank_workbook(template: Template) -> bytes:
 
     Raises :class:`TemplateError` if its headers would fit several fields.
     """
-    fields = (customer_id_field(), *template.fields)
-    headers = [f"{field.title}{REQUIRED_MARK if field.required else ''}" for field in fields]
+    fields = [customer_id_field(), *(field for field in template.fields if field.constant is None)]
+    headers = [_header(field) for field in fields]
     try:
         choose_mapping(f"Template {template.name}", headers, [template])
     except MappingError as error:
@@ -129,11 +135,17 @@ def blank_workbook(template: Template) -> bytes:
         for column, (field, header) in enumerate(zip(fields, headers, strict=True)):
             example = example_cell(field)
             sheet.set_column(column, column, _width(header, example), as_text)
-            sheet.write_string(0, column, header, required if field.required else optional)
+            sheet.write_string(0, column, header, required if field.needs_column else optional)
             if example:
                 sheet.write_string(1, column, example, as_example)
             sheet.data_validation(1, column, _LAST_ROW, column, _validation(column, field))
     return content.getvalue()
+
+
+def _header(field: Field) -> str:
+    # A title without letters and digits would fit no field.
+    title = field.title if fold(field.title) else field.name
+    return f"{title}{REQUIRED_MARK if field.needs_column else ''}"
 
 
 def _width(*texts: str) -> int:
@@ -143,12 +155,15 @@ def _width(*texts: str) -> int:
 def _validation(column: int, field: Field) -> dict[str, Any]:
     from xlsxwriter.utility import xl_rowcol_to_cell  # type: ignore[import-untyped]
 
-    rule = _RULES.get(field.kind, _ANYTHING)
-    need = "Bắt buộc / Required" if field.required else "Có thể để trống / May be left empty"
+    rule = _RULES.get(field.kind if field.type == "string" else field.type, _ANYTHING)
+    need = "Bắt buộc / Required" if field.needs_column else "Có thể để trống / May be left empty"
     example = f"Ví dụ / Example: {field.example}" if field.example else ""
     title = _clipped(field.title, _TITLE_LIMIT)
     form = [rule.vietnamese, rule.english]
-    prompt = {"input_title": title, "input_message": _lines([*form, need, example])}
+    prompt = {"input_title": title, "input_message": _lines([*form, field.hint, need, example])}
+    if choices := _choices(field):
+        # What differs in case and accents alone is repaired, so the list only asks.
+        return {"validate": "list", "source": choices, **prompt, "error_type": "warning"}
     if not rule.formula:
         return {"validate": "any", **prompt}
     return {
@@ -159,6 +174,16 @@ def _validation(column: int, field: Field) -> dict[str, Any]:
         "error_title": title,
         "error_message": _lines(form),
     }
+
+
+def _choices(field: Field) -> list[str]:
+    """Return the values to choose from, as far as a spreadsheet can hold their list."""
+    values = [str(value) for value in field.allowed if not isinstance(value, bool)]
+    if field.type == "boolean":
+        values = ["Có", "Không"]
+    if any("," in value for value in values) or len(",".join(values)) > _MESSAGE_LIMIT:
+        return []
+    return values
 
 
 def _lines(lines: Iterable[str]) -> str:

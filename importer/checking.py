@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from importer.findings import FindingList
+from importer.inputs import shown
 from importer.intake import Identity, Input, Selection, open_inputs
 from importer.model import InvalidRow, Lead, Place, Request, Row, RowFinding, RowProblem
 from importer.operations import create_application
@@ -212,18 +213,17 @@ class _Check:
                 seen.add(mark)
         return leads
 
-    def _note_phones(self, given: Input, leads: Iterable[Lead]) -> None:
+    def _note_phones(self, given: Input, leads: Sequence[Lead]) -> None:
         for column in given.mapping.inputs:
             if column.field.kind == "phone":
-                name = column.field.name
-                having = [lead for lead in leads if lead.inputs.get(name)]
+                phones = [shown(lead.inputs, column.field.name) for lead in leads]
                 self._phones.add(
                     given.sheet.source,
                     given.sheet.name,
                     column.header,
-                    [lead.place.row for lead in having],
-                    [str(lead.inputs[name]) for lead in having],
-                    [lead.customer_id for lead in having],
+                    [lead.place.row for lead, phone in zip(leads, phones, strict=True) if phone],
+                    list(filter(None, phones)),
+                    [lead.customer_id for lead, phone in zip(leads, phones, strict=True) if phone],
                 )
 
     def _refused(self, place: Place, problem: RowProblem) -> None:
@@ -275,6 +275,6 @@ def _sample(checked: CheckedInput, lead: Lead) -> None:
     if all(not column.sample for column in checked.columns):
         values = {**lead.inputs, "customer_id": lead.customer_id}
         checked.columns = [
-            MappedColumn(column.field, column.header, str(values.get(column.field, "")))
+            MappedColumn(column.field, column.header, shown(values, column.field))
             for column in checked.columns
         ]

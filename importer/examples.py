@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from importer.model import RowProblem
-from importer.templates import Field, customer_id_field
-from importer.values import read_value
+from importer.templates import Field, Value, customer_id_field
+from importer.templates.reading import read_input
 
 MARK = "VÍ DỤ"
 """Vietnamese for "example"; stands before the customer id of the example row."""
@@ -43,8 +43,8 @@ def is_untouched(field: Field, cell: str) -> bool:
     return not cell or (bool(field.example) and _value(field, cell) == _value(field, field.example))
 
 
-def _value(field: Field, text: str) -> str:
-    return read_value(field.kind, text, field.title).value
+def _value(field: Field, text: str) -> Value | None:
+    return read_input(field, text, field.title).value
 
 
 def example_row(column: str) -> RowProblem:

@@ -7,8 +7,9 @@ keys do not. The ledger keeps only the hash, so that it holds no names, phones o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
+
+from importer.inputs import serialised
 
 KEY_BYTES = 16
 
@@ -21,9 +22,10 @@ def account_id(client_key: str) -> str:
 def lead_key(account: str, environment: str, customer_id: str, inputs: Mapping[str, object]) -> bytes:
     """Return the 16 bytes that stand for a lead; equal leads, and only those, have equal ones.
 
+    Inputs are equal by type and value: ``1`` and ``1.0`` are one number, ``"1"`` and ``true`` are others. The
+    ledgers of all users hold these keys, so what is hashed of a lead can never change.
+
     128 bits keep the chance that any two of ten million leads collide below 1e-24.
     """
-    canonical = json.dumps(
-        [account, environment, customer_id, inputs], ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
+    canonical = serialised([account, environment, customer_id, inputs], sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=KEY_BYTES).digest()

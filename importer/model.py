@@ -33,6 +33,15 @@ class Place(NamedTuple):
         return f"{self.source}{sheet}, row {self.row}"
 
 
+class NumberText(str):
+    """The text of a workbook's cell that holds a number with decimals, not text.
+
+    A point stands before its decimals, whatever signs the person who sees it is used to.
+    """
+
+    __slots__ = ()
+
+
 class Row(NamedTuple):
     """One line of a sheet: every cell as the text that the person saw, blanks trimmed, Unicode NFC."""
 

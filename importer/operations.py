@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from importer.inputs import leaves, serialised
 from importer.model import (
     Answer,
     Application,
@@ -53,6 +54,9 @@ _SET_UP_STATUSES = {401, 403, 404, 405, 407}
 _SET_UP_REASONS = {"invalid_signature"}
 _REASONS_OF_CREDENTIALS = {*_SET_UP_REASONS, "invalid_token"}
 
+# Signs of a number that tell nothing of a person, and may be a limit that the API names.
+_SHORT_NUMBER = 3
+
 # Personal data that the API may repeat in a message. Anchored, so that a long word takes no quadratic time.
 _MAIL = re.compile(r"(?<!\S)\S+@\S+")
 _LONG_NUMBER = re.compile(r"[+\d][\d\s.()-]{6,}\d")
@@ -77,12 +81,8 @@ def create_application(lead: Lead) -> Request:
     The body is what JavaScript's ``JSON.stringify`` would make of it, as in the documentation's samples: no
     blanks, text as UTF-8. `inputs` is a string of JSON inside it.
     """
-    body = _json({"customer_id": lead.customer_id, "inputs": _json(lead.inputs)})
+    body = serialised({"customer_id": lead.customer_id, "inputs": serialised(lead.inputs)})
     return Request("POST", APPLICATIONS, body.encode())
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
@@ -197,8 +197,9 @@ def _identifier(value: object) -> str:
 def _message(lead: Lead, text: str) -> str:
     """Return a message of the API as one line without personal data, which is cut only then."""
     message = _one_line(text)
-    for name, value in lead.inputs.items():
-        if isinstance(value, str) and len(known := _one_line(value)) > 1:
+    for name, value in leaves(lead.inputs):
+        known = _one_line(value) if isinstance(value, str) else serialised(value)
+        if len(known) > (1 if isinstance(value, str) else _SHORT_NUMBER) and not isinstance(value, bool):
             message = message.replace(known, f"<{name}>")
     return _LONG_NUMBER.sub("<…>", _MAIL.sub("<…>", message))[:MESSAGE_LIMIT]
 

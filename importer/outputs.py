@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 
@@ -48,13 +48,17 @@ def write_files(
     # One --results has the rows of all files.
     together = settings.results is not None and not go_beside_the_leads(sources, settings.results)
     if settings.results is not None and together:
-        write_results(settings.results, ledger.result_rows(run))
-        report.results.append(settings.results)
+        path, notices = _or_beside(
+            settings.results, lambda path: write_results(path, ledger.result_rows(run))
+        )
+        report.results.append(path)
+        report.notices += notices
     for source in sources:
         output = _Output(source, sources, settings, ledger, run, inputs)
         if not together:
-            report.notices += _write_results(output)
-            report.results.append(output.results_path)
+            path, notices = _write_results(output)
+            report.results.append(path)
+            report.notices += notices
         try:
             retry_files, notices = _write_retry(output)
         except (SheetError, ResultsError) as error:
@@ -134,14 +138,42 @@ class _Output:
             raise _changed(self.source)
 
 
-def _write_results(output: _Output) -> list[str]:
-    """Write the results of one file, beside the leads where that was asked for; return what to know."""
-    path, source = output.results_path, output.source
+def _or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[Path, list[str]]:
+    """Let `write` write `path`, or, if what is there cannot be replaced, a file of another name beside it.
+
+    Return which it was, and what to know.
+    """
+    try:
+        return path, write(path) or []
+    except ResultsError as error:
+        if not isinstance(error.__cause__, PermissionError):
+            raise
+        other = next(
+            other for number in count(2) if not (other := path.with_stem(f"{path.stem}-{number}")).exists()
+        )
+        try:
+            notices = write(other) or []
+        except ResultsError:
+            # Then it is the folder that cannot be written.
+            raise error from error.__cause__
+    return other, [
+        *notices,
+        f"{path} cannot be replaced, as if a spreadsheet had it open; {other} has the results instead.",
+    ]
+
+
+def _write_results(output: _Output) -> tuple[Path, list[str]]:
+    """Write the results of one file, beside the leads if so asked; return where, and what to know."""
+    return _or_beside(output.results_path, partial(_write_results_at, output))
+
+
+def _write_results_at(output: _Output, path: Path) -> list[str]:
+    source = output.source
     if not (output.own and go_beside_the_leads(output.sources, output.settings.results)):
         write_results(path, output.results())
         return []
     try:
-        why = _why_not_in_own_workbook(output)
+        why = _why_not_in_own_workbook(output, path)
         if not why:
             return []
         tables = (
@@ -159,7 +191,7 @@ def _write_results(output: _Output) -> list[str]:
     return [f"{path} has the leads of {source} as text and without their formatting: {why}."]
 
 
-def _why_not_in_own_workbook(output: _Output) -> str:
+def _why_not_in_own_workbook(output: _Output, path: Path) -> str:
     """Write the results into a copy of the workbook; return why that cannot be, empty if it was done."""
     if not output.can_be_added_to:
         return "only that of .xlsx and .xlsm can be kept, so save it as .xlsx before the next run"
@@ -167,7 +199,7 @@ def _why_not_in_own_workbook(output: _Output) -> str:
     _ = output.stamp
     try:
         workbook.write_outcomes(
-            output.results_path,
+            path,
             Path(output.source),
             output.sheets,
             map(outcome_row, output.results()),
@@ -308,16 +340,16 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
             except UsageError as error:
                 refused = error
         output = _Output(source, [source], settings, ledger, run, inputs)
-        notices += _write_results(output)
-        results = output.results_path
+        results, told = _write_results(output)
+        notices += told
         if source == STANDARD_INPUT:
-            return [results], kept
+            return [results], [*kept, *told]
         try:
             if refused:
                 raise refused
             retry, more = _write_retry(output)
         except UsageError as error:
-            return [results], [*kept, f"The rows to mend were not written again. {error}"]
+            return [results], [*kept, *told, f"The rows to mend were not written again. {error}"]
         return [results, *retry], [*kept, *notices, *more]
 
 

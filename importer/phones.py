@@ -13,6 +13,9 @@ from dataclasses import replace
 from importer.remarks import Finding
 
 SCIENTIFIC = re.compile(r"[+-]?\d+(?:[.,]\d+)?[eE][+-]?\d+")
+DATE = re.compile(r"[12][0-9]{3}-[01][0-9]-[0-3][0-9](?: [0-9:]{8})?")
+"""A date as the reader of workbooks gives it; what was entered is lost."""
+
 WHOLE_FLOAT = re.compile(r"(\d+)[.,]0+")
 
 # Excel keeps 15 significant digits (specification "Number precision"); beyond that a number has lost some.
@@ -38,7 +41,9 @@ RETIRED_PREFIXES = {
 }
 """Mobile prefixes without their zero, and what they became in 2018."""
 
-_DIALLED = re.compile(r"0[35789][0-9]{8}|02[0-9]{9}")
+DIALLED = re.compile(r"0[35789][0-9]{8}|02[0-9]{9}")
+"""Phones as one dials them, in use or not: there is nothing to repair in them."""
+
 _NATIONAL = re.compile(r"0[1-9][0-9]{8,9}")
 _LOOSE = re.compile(r"\+?[\s.()/-]*\d[\d\s.()/-]*")
 _SEPARATORS = re.compile(r"[\s.,;()（）\[\]/．－\-\u2010-\u2015\u2212]+")
@@ -68,6 +73,8 @@ def phone_fault(text: str) -> str:
     """Return the code of what keeps `text` from being sent as a phone just as it stands, or nothing."""
     if SCIENTIFIC.fullmatch(text) or WHOLE_FLOAT.fullmatch(text):
         return "lost_digits"
+    if DATE.fullmatch(text):
+        return "turned_into_date"
     if _LOOSE.fullmatch(text):
         return ""
     return "letters_in_phone" if _LETTER.search(text) else "bad_phone"
@@ -78,7 +85,7 @@ def read_phone(text: str) -> Finding:
 
     What has a form that is not known stays as it is, with a warning: it may be one that came later.
     """
-    if _DIALLED.fullmatch(text):
+    if DIALLED.fullmatch(text):
         return Finding(value=text, warning="" if plausible_phone(text) else "implausible_phone")
     if (whole := WHOLE_FLOAT.fullmatch(text)) and not _GROUP_OF_ZEROS.fullmatch(text):
         if len(whole[1]) > EXACT_DIGITS:
@@ -138,6 +145,8 @@ def _unreadable(text: str) -> str:
         return ""
     if SCIENTIFIC.fullmatch(text):
         return "lost_digits"
+    if DATE.fullmatch(text):
+        return "turned_into_date"
     if _several(_OR.sub("/", text)):
         return "two_phones"
     if _LETTER.search(text):

@@ -64,11 +64,22 @@ REPAIRS: Mapping[str, Repair] = {
         "zeros in front, which a spreadsheet drops from a number, were put back",
         "zeros in front are missing, as spreadsheets drop them from a number",
     ),
+    "currency": Repair(
+        "the sign of the currency was removed from the number", "there is the sign of a currency beside it"
+    ),
+    "leading_zeros": Repair(
+        "zeros in front, which a number does not have, were removed", "there are zeros in front of the number"
+    ),
+    "spelling": Repair(
+        "it was spelt as the template spells it", "the template spells it with other case, accents or blanks"
+    ),
 }
 
 WARNINGS: Mapping[str, str] = {
     "implausible_phone": "no phone in use has this form; check the number",
     "decoded_wrongly": "the text looks as if it was read in a wrong encoding once; see that it is right",
+    "many_digits": "a number of more than 15 digits does not keep all of them in every program; let the type "
+    "of the field be string if it is the number of a document or an account",
     "implausible_email": "no mail can be sent to an address of this form; check it",
 }
 
@@ -76,6 +87,8 @@ PROBLEMS: Mapping[str, str] = {
     "broken_text": "the text holds half a character (a lone surrogate); type it again",
     "lost_digits": "a spreadsheet turned this number into a float, so digits may be lost; "
     "format the column as text and enter the number again",
+    "turned_into_date": "a spreadsheet turned what was entered into a date; format the column as text "
+    "and enter it again",
     "bad_customer_id": "a customer id has no blanks and no decimals; one id in a cell, formatted as text",
     "bad_identity_number": "a CMND has 9 digits and a CCCD 12; check the number",
     "bad_email": "this is no e-mail address; write it as name@domain",
@@ -84,4 +97,15 @@ PROBLEMS: Mapping[str, str] = {
     "ambiguous_phone": "nine digits that begin with 84 can be a phone without its zero, or one with the "
     "country code that lacks digits; write the number with its zero in front",
     "bad_phone": "this is no phone number; write digits only, such as 0901234567",
+    "bad_number": "this is no number; write digits only, such as 12000000 or 12.5",
+    "ambiguous_number": "the point or comma can mark thousands or decimals; write thousands without it "
+    '(12000), decimals with one zero more (1.2340), or name the sign in the template (decimal = ",")',
+    "other_decimals": "the number is not written with the sign before decimals that the template names",
+    "percentage": "a percentage can be meant as 12 or as 0.12; write that number without the sign %",
+    "not_whole": "the number has decimals, and a whole number is needed",
+    "bad_boolean": "this is neither true nor false; write có or không, đúng or sai, yes or no, "
+    "true or false, 1 or 0, or x for true",
+    "not_allowed": "the value is none of those that the template allows",
+    "bad_form": "the value does not have the form that the template asks for",
+    "too_long": "the value is longer than any that has the form that the template asks for; shorten it",
 }

@@ -9,11 +9,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from importer.model import Remark, RowProblem
 from importer.mojibake import looks_decoded_wrongly, may_be_decoded_wrongly
 from importer.phones import (
     CLEAN_PHONE,
+    DATE,
+    DIALLED,
     EXACT_DIGITS,
     SCIENTIFIC,
     WHOLE_FLOAT,
@@ -21,7 +24,11 @@ from importer.phones import (
     read_phone,
 )
 from importer.remarks import PROBLEMS, REPAIRS, WARNINGS, Finding
-from importer.templates import Kind
+
+Kind = Literal["text", "phone", "identity_number", "email", "customer_id"]
+"""What a text can be, which decides how it is checked and repaired."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 PROVINCE_CODES = frozenset(
     f"{code:03}"
@@ -111,7 +118,7 @@ def read_value(kind: Kind, text: str, column: str, *, repair: bool = True) -> Re
     if not repair and found.repairs and not found.problem:
         return _as_it_stands(kind, text, column, found)
     if found.problem:
-        return Reading(found.value, (), _problem(found.problem, column))
+        return Reading(found.value, (), problem_of(found.problem, column))
     remarks = [Remark("repair", code, column, REPAIRS[code].made) for code in found.repairs]
     if found.warning:
         remarks.append(Remark("warning", found.warning, column, WARNINGS[found.warning]))
@@ -120,7 +127,7 @@ def read_value(kind: Kind, text: str, column: str, *, repair: bool = True) -> Re
 
 def _as_it_stands(kind: Kind, text: str, column: str, found: Finding) -> Reading:
     if fault := fault_of(kind, text):
-        return Reading(text, (), _problem(fault, column))
+        return Reading(text, (), problem_of(fault, column))
     return Reading(
         text,
         tuple(
@@ -129,8 +136,9 @@ def _as_it_stands(kind: Kind, text: str, column: str, found: Finding) -> Reading
     )
 
 
-def _problem(code: str, column: str) -> RowProblem:
-    return RowProblem(code, PROBLEMS[code], column)
+def problem_of(code: str, column: str, more: str = "") -> RowProblem:
+    """Return the problem with this `code`; `more` is what else to tell the person."""
+    return RowProblem(code, f"{PROBLEMS[code]}{more}", column)
 
 
 def fault_of(kind: Kind, value: str) -> str:
@@ -144,6 +152,8 @@ def fault_of(kind: Kind, value: str) -> str:
             return phone_fault(value)
     if SCIENTIFIC.fullmatch(value) or WHOLE_FLOAT.fullmatch(value):
         return "lost_digits"
+    if DATE.fullmatch(value):
+        return "turned_into_date"
     if kind == "customer_id":
         return "bad_customer_id" if _BLANK.search(value) or _DECIMALS.fullmatch(value) else ""
     return "" if _IDENTITY_NUMBER.fullmatch(value) else "bad_identity_number"
@@ -164,9 +174,11 @@ def plausible_email(value: str) -> bool:
 
 
 def _find(kind: Kind, text: str) -> Finding:
+    if kind == "phone" and DIALLED.fullmatch(text):
+        return read_phone(text)
     if _SURROGATE.search(text):
         return Finding(value=text, problem="broken_text")
-    value, repairs = _tidied(kind, text)
+    value, repairs = tidied(text, words=kind == "text", digits=kind not in ("text", "email"))
     if not value or kind == "text":
         warning = "decoded_wrongly" if looks_decoded_wrongly(value) else ""
         return Finding(value=value, repairs=repairs, warning=warning)
@@ -179,23 +191,23 @@ def _find(kind: Kind, text: str) -> Finding:
     )
 
 
-def _tidied(kind: Kind, text: str) -> tuple[str, tuple[str, ...]]:
-    """Return `text` without what a person does not see, and the codes of what was changed."""
+def tidied(text: str, *, words: bool = False, digits: bool = False) -> tuple[str, tuple[str, ...]]:
+    """Return `text` without what a person does not see, and the codes of what was changed.
+
+    In `words`, signs without width may have a use; only among `digits` is an apostrophe never a quotation
+    mark, and are full-width digits plain ones.
+    """
     repairs: list[str] = []
-    invisible = _WITHOUT_USE if kind == "text" else _WITHOUT_WIDTH
+    invisible = _WITHOUT_USE if words else _WITHOUT_WIDTH
     seen = invisible.sub("", _NON_BREAKING.sub(" ", text))
     if seen != text:
         repairs.append("invisible_signs")
         seen = unicodedata.normalize("NFC", seen.strip())
-    if kind in ("text", "email"):
-        # With a second one, it is a quotation mark or belongs to the word.
-        marked = seen.startswith("'") and seen.count("'") == 1
-    else:
-        marked = _APOSTROPHES.match(seen) is not None
-    if marked:
+    # In words, with a second one, it is a quotation mark or belongs to the word.
+    if _APOSTROPHES.match(seen) if digits else seen.startswith("'") and seen.count("'") == 1:
         repairs.append("apostrophe")
         seen = seen.lstrip("'’").strip()
-    if kind not in ("text", "email") and (plain := seen.translate(_WIDE)) != seen:
+    if digits and (plain := seen.translate(_WIDE)) != seen:
         repairs.append("wide_digits")
         seen = plain
     return seen, tuple(repairs)

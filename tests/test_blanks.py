@@ -155,7 +155,22 @@ def test_what_is_too_long_for_a_prompt_is_cut_where_a_spreadsheet_counts(tmp_pat
     found = validations(sheet)["B2:B1048576"]
     assert found.promptTitle == "😀" * 16
     assert len(found.prompt) == 255
-    assert (sheet["B1"].value, sheet["B2"].value) == (f"{title} *", example)
+    assert (sheet["B1"].value, sheet["B2"].value) == ("x *", example)
+
+
+def test_what_a_template_allows_can_be_chosen_and_a_constant_has_no_column(tmp_path: Path) -> None:
+    template = own(
+        'fields = [{name = "city", allowed = ["Hà Nội", "Huế"]}, {name = "agent", constant = "A1"}, '
+        '{name = "married", type = "boolean", required = false}, {name = "income", type = "number"}, '
+        '{name = "much", allowed = ["a,b"]}, {name = "home", type = "object", fields = ["ward"]}]'
+    )
+    path = written(tmp_path / "leads.xlsx", template)
+    sheet = sheet_of(path)
+    assert [cell.value for cell in sheet[1]][1:] == ["city *", "married", "income *", "much *", "ward *"]
+    found = validations(sheet)
+    lists = {name: rule.formula1 for name, rule in found.items() if rule.type == "list"}
+    assert lists == {"B2:B1048576": '"Hà Nội,Huế"', "C2:C1048576": '"Có,Không"'}
+    assert "without separators" in found["D2:D1048576"].prompt
 
 
 def test_what_looks_like_a_formula_or_a_link_is_text(tmp_path: Path) -> None:

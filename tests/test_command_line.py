@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -456,6 +457,33 @@ def test_two_ledgers_never_import_into_one_account_side_by_side(
     assert customers(api) == ["1000"]
     assert command(*sandbox).code == 0
     assert customers(api) == ["1000", "1000"]
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_results_that_cannot_be_replaced_are_written_under_another_name(
+    command: Command, api: LocalApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    results = tmp_path / ("all.csv" if together else "leads.results.csv")
+    results.write_text("open in a spreadsheet")
+    other = results.with_stem(f"{results.stem}-2")
+    put = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if Path(target) == results:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return put(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    named = ("--results", str(results)) if together else ()
+    ended = command("run", "leads.csv", *local(api, tmp_path, *named, "--summary", "s.json"))
+    assert ended.code == 0
+    assert outcomes_in(other) == ["created", "created"]
+    assert results.read_text() == "open in a spreadsheet"
+    assert f"{other.name} has the results instead" in ended.errors
+    assert [Path(path).name for path in json.loads((tmp_path / "s.json").read_text())["results"]] == [
+        other.name
+    ]
 
 
 def test_a_rejected_row_is_sent_again_unchanged_only_when_asked(

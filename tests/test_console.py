@@ -28,6 +28,7 @@ from importer.console import (
     print_error,
     show_check,
     show_report,
+    show_templates,
 )
 from importer.intake import Selection
 from importer.model import (
@@ -46,6 +47,7 @@ from importer.model import (
 )
 from importer.report import ImportReport
 from importer.runner import RowEnded, Watcher
+from importer.templates import customer_id_field, parse_template, shipped_templates
 from tests.support import write_leads
 
 NOON = 1_700_000_000.0
@@ -548,3 +550,31 @@ def read_all(screen: IO[bytes], received: list[bytes]) -> None:
     with suppress(OSError):
         while chunk := screen.read(65536):
             received.append(chunk)
+
+
+def shown_templates(*texts: str) -> str:
+    stream = io.StringIO()
+    templates = [parse_template("own", text, "own.toml") for text in texts]
+    console = Console(file=stream, width=80)
+    show_templates(console, customer_id_field(), templates or shipped_templates().values())
+    return stream.getvalue()
+
+
+def test_of_a_template_of_ones_own_it_is_told_what_its_values_are() -> None:
+    told = shown_templates(
+        'title = "[red]Vay[/]"\nfields = ['
+        '{name = "months", title = "Kỳ hạn", type = "integer", allowed = [6, 12]},'
+        '{name = "home", type = "object", fields = [{name = "city", required = false}]},'
+        '{name = "source", constant = "[b]web"}]'
+    )
+    assert "Template own: [red]Vay[/]" in told
+    lines = [re.split(r"  +", line.strip()) for line in told.splitlines()]
+    assert ["months", "Kỳ hạn", "integer; one of: 6, 12"] in lines
+    assert ["home.city", "city", "may be empty"] in lines
+    assert ["source", "none", "always [b]web"] in lines
+
+
+def test_of_the_documented_templates_all_of_whose_inputs_are_required_text_nothing_is_told_of_values() -> (
+    None
+):
+    assert "Values" not in shown_templates()

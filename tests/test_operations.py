@@ -332,6 +332,12 @@ def test_personal_data_in_a_message_are_masked(message: str, told: str) -> None:
     assert message_of(message, PERSON) == told
 
 
+def test_personal_data_in_numbers_and_objects_are_masked_but_not_what_says_what_is_wrong() -> None:
+    inputs = {"home": {"city": "Huế"}, "income": 12500, "rooms": 3, "agrees": True}
+    told = message_of("Huế, 12500: at most 3, must be true", Lead(PLACE, "1333", inputs))
+    assert told == "<home.city>, <income>: at most 3, must be true"
+
+
 def test_personal_data_are_masked_before_a_message_is_cut() -> None:
     lead = Lead(PLACE, "1333", {"name": "Nguyễn Thị Minh Anh"})
     told = message_of("x" * (MESSAGE_LIMIT - 8) + " Nguyễn Thị Minh Anh", lead)

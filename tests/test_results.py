@@ -20,7 +20,7 @@ import pytest
 
 from importer.errors import InternalError, ResultsError, SheetError, UsageError
 from importer.formulas import undefuse
-from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow
+from importer.model import Application, ErrorInfo, NumberText, OutcomeName, Place, ResultRow
 from importer.results import (
     COLUMNS,
     RetryRow,
@@ -494,6 +494,18 @@ def test_a_retry_workbook_has_a_sheet_for_each_table_with_text_cells_only(tmp_pa
         assert {cell.data_type for cell in sheet[2] if cell.value is not None} == {"s"}
         assert sheet.column_dimensions["A"].number_format == "@"
         assert sheet.freeze_panes == "A2"
+
+
+def test_a_numeric_cell_is_one_in_a_retry_workbook_too_so_that_its_point_keeps_its_meaning(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "retry.xlsx"
+    rows = [RetryRow((NumberText("1.125"), "1.125"), OutcomeName.INVALID, "a phone is missing")]
+    write_retry(path, [RetryTable("Tháng 5", ("income", "note"), rows)])
+    (sheet,) = open_sheets(str(path))
+    ((row,),) = sheet.chunks(10)
+    assert row.cells[:2] == ("1.125", "1.125")
+    assert [type(cell) for cell in row.cells[:2]] == [NumberText, str]
 
 
 @pytest.mark.parametrize("name", ["leads.retry.csv", "leads.retry.xlsx"])

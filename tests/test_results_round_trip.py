@@ -129,4 +129,4 @@ def test_what_is_wrong_in_an_added_column_is_not_wrong_with_the_row(tmp_path: Pa
 
 def test_columns_of_the_user_that_are_called_like_added_ones_still_count(tmp_path: Path) -> None:
     headers = ["error", *OWN]
-    assert cells_given_back(tmp_path, headers, ["#N/A", *PERSON], [None, *PERSON]) == [False, True]
+    assert cells_given_back(tmp_path, headers, ["#N/A", *PERSON], ["x", *BLANK]) == [True, False]

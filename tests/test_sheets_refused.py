@@ -117,7 +117,7 @@ def test_a_disk_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise OSError(5, "broken")
 
     path = workbook(tmp_path / "a.xlsx", ["id"])
-    monkeypatch.setattr(archive, "_parts", fail)
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", fail)
     assert "(broken)" in refusal(path)
 
 

@@ -81,7 +81,10 @@ def test_the_headers_of_a_workbook_are_found_below_its_titles(tmp_path: Path) ->
     path = workbook(tmp_path / "leads.xlsx", *TITLES, HEADERS, AN, BINH, (), BINH, change=shape)
     found, notices = opened(path)
     assert (found.sheet.headers, found.sheet.header_row) == (HEADERS, 5)
-    assert notices == [f"{path}, sheet Tháng 11: the headers are in row 5; the rows above are left out"]
+    assert notices == [
+        f"{path}, sheet Tháng 11: the headers are in row 5; the rows above are left out",
+        f"{path}, sheet Tháng 11: rows that are hidden (1) are read like the others",
+    ]
     assert ends_of(found) == {6: "1001", 7: "1002", 9: "1002"}
 
 

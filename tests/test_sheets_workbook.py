@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.errors import SheetError
-from importer.model import Row
+from importer.model import NumberText, Row
 from importer.sheets import Sheet, cells, open_sheets
 
 ODS_CONTENT = """<?xml version="1.0" encoding="UTF-8"?>
@@ -98,6 +98,8 @@ def test_a_value_becomes_the_text_that_the_person_saw(tmp_path: Path, value: obj
 def test_midnight_is_a_day_and_a_whole_number_has_no_decimals() -> None:
     assert cells.value_text(datetime.datetime(2026, 11, 24)) == "2026-11-24"
     assert cells.value_text(7) == "7"
+    assert cells.value_text(7.5) == "7.5"
+    assert [type(cells.value_text(value)) for value in (7.5, 7.0, "7.5")] == [NumberText, str, str]
     assert cells.value_text(-0.0) == "0"
 
 

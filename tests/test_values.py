@@ -321,6 +321,13 @@ def test_text_that_was_decoded_wrongly_is_sent_with_a_warning() -> None:
     assert read_value("text", "Nguyễn Thị Lan", "Họ tên").remarks == ()
 
 
+@pytest.mark.parametrize("kind", ["customer_id", "phone", "identity_number"])
+@pytest.mark.parametrize("text", ["2026-11-24", "1900-01-31 08:30:00"])
+@pytest.mark.parametrize("repair", [True, False])
+def test_what_a_spreadsheet_turned_into_a_date_is_lost(kind: Kind, text: str, repair: bool) -> None:
+    assert said(kind, text, repair=repair)[2] == "turned_into_date"
+
+
 @given(
     st.sampled_from(KINDS),
     st.lists(

@@ -16,7 +16,7 @@ from importer.console.screen import STYLES, counted, lasting, text
 from importer.console.watching import LineLog
 from importer.model import OutcomeName
 from importer.report import ImportReport
-from importer.templates import Field, Template
+from importer.templates import Field, Template, values_of
 
 if TYPE_CHECKING:
     from importer.checking import CheckReport, RemarkKind
@@ -177,11 +177,15 @@ def show_templates(console: Console, customer_id: Field, templates: Iterable[Tem
     """Print the fields of each template, and the headers that fit them."""
     for template in templates:
         table = Table(box=None, pad_edge=False, title_justify="left", header_style="bold")
-        table.title = f"[bold]Template {template.name}[/]: {template.title}"
-        table.add_column("Field", no_wrap=True)
+        table.title = Text.assemble((f"Template {template.name}", "bold"), f": {template.title}")
+        table.add_column("Field", overflow="fold")
         table.add_column("Headers that fit it, in any case, with or without accents")
-        for field in (customer_id, *template.fields):
-            table.add_row(field.name, ", ".join((field.title, *field.synonyms)))
+        values = [values_of(field) for field in (customer_id, *template.fields)]
+        if any(values):
+            table.add_column("Values", overflow="fold")
+        for field, told in zip((customer_id, *template.fields), values, strict=True):
+            headers = "none" if field.constant is not None else ", ".join((field.title, *field.synonyms))
+            table.add_row(text(field.name), text(headers), *([text(told)] if any(values) else []))
         console.print(table)
         console.print()
     console.print("An empty workbook to fill in:", style="bright_black")
@@ -191,6 +195,10 @@ def show_templates(console: Console, customer_id: Field, templates: Iterable[Tem
     console.print(
         'title = "Name and phone"\nfields = ["name", "phone", {name = "city", synonyms = ["tỉnh"]}]',
         markup=False,
+    )
+    console.print(
+        "and the README tells of types, objects, constants, patterns and allowed values.",
+        style="bright_black",
     )
 
 

@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from importer.errors import ResultsError
 from importer.formulas import defuse
+from importer.model import NumberText
 from importer.results.colours import COLOURS
 
 if TYPE_CHECKING:
@@ -163,13 +164,19 @@ def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
             texts[table.coloured] = painted.get(str(row[table.coloured]), unpainted)
         cells = zip(texts, numbers, row, strict=True)
         sheet.append(
-            [_filled(number if isinstance(value, int) else text, value) for text, number, value in cells]
+            [
+                _filled(number if isinstance(value, int | NumberText) else text, value)
+                for text, number, value in cells
+            ]
         )
     sheet.auto_filter.ref = f"A1:{letters[-1]}{last}"
 
 
 def _filled(cell: BookCell, value: Cell) -> BookCell:
-    if isinstance(value, str):
+    if isinstance(value, NumberText):
+        # As text, its point might be taken for a mark of thousands when the file is read again.
+        cell.value = float(value)
+    elif isinstance(value, str):
         cell.value = cell_text(value)
         # Else openpyxl would make an error cell of ``#N/A``, say, and a formula of what begins with ``=``.
         cell.data_type = "s"

@@ -5,14 +5,15 @@ to be broken further down; it is then read in chunks, in bounded memory. A workb
 What is wrong with one row travels with it as a :class:`importer.model.RowProblem`; what is wrong with the
 file is a :class:`importer.errors.SheetError`, and no other exception leaves this package.
 
-======================  ==========================================================================
-problem of a row        meaning
-======================  ==========================================================================
-``too_many_cells``      there is text right of the last header
-``stray_quote``         a quotation mark stands where none may, so the cells cannot be told apart
-``lost_digits``         a numeric cell of more than 15 digits, which a spreadsheet does not keep
-``error_cell``          a cell shows an error of the spreadsheet, such as ``#N/A``
-======================  ==========================================================================
+=========================  =======================================================================
+problem of a row           meaning
+=========================  =======================================================================
+``too_many_cells``         there is text right of the last header
+``stray_quote``            a quotation mark stands where none may, so the cells cannot be told apart
+``lost_digits``            a numeric cell of more than 15 digits, which a spreadsheet does not keep
+``error_cell``             a cell shows an error of the spreadsheet, such as ``#N/A``
+``formula_without_value``  a cell holds a formula, and the file does not hold its value
+=========================  =======================================================================
 
 Three more, ``repeated_header``, ``total_row`` and ``example_row``, are told by :mod:`importer.mapping`, which
 knows what the columns mean: rows below the headers that repeat them, add up what stands above, or are marked
@@ -21,7 +22,7 @@ as an example.
 The headers need not be in the first row: titles, addresses and dates may stand above them, and in a workbook
 they may take two lines, joined by merged cells (:mod:`importer.sheets.headers`). Rows keep their numbers.
 
-The cell of ``lost_digits`` and ``error_cell`` is empty: no value in it could be trusted. Headers may be empty
+The cell of the last three is empty: no value in it could be trusted. Headers may be empty
 or repeat each other: `Row.cells` are in the order of `Sheet.headers`, and only a mapping that needs a
 repeated one has to ask which is meant.
 """

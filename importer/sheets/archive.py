@@ -1,22 +1,20 @@
 """Zipped workbooks before a reader unpacks them: no bomb, not damaged, of the kind that the name says.
 
-The reader of workbooks gives a cell that shows an error as an empty one; so that such a cell is not taken for
-empty, the sheets of ``.xlsx`` and ``.xlsm`` are looked through here for cells of type ``e`` (ECMA-376 part 1,
-section 18.18.11). The other kinds of workbook do not tell, so there an error reads as an empty cell.
+While every part is unpacked to check it, the sheets are looked through for what the reader of workbooks does
+not tell: cells that show an error, formulas without a value, numbers whose format shows zeros in front.
 """
 
 from __future__ import annotations
 
-import posixpath
-import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
 from importer.errors import SheetError
-from importer.sheets import files
+from importer.sheets import files, ooxml, opendocument, xlsb
+from importer.sheets.markup import Markup
 
 # Beyond these a file was made to fill the memory, not to be read; the reader holds a whole sheet in memory.
 UNPACKED_LIMIT = 2 << 30
@@ -27,7 +25,11 @@ ENTRY_LIMIT = 10_000
 # The reader makes room for every cell between the first and the last one, some 32 bytes each.
 AREA_LIMIT = 1 << 26
 
+# No sheet of Excel or LibreOffice has more (specification "Worksheet size"); a file may claim it.
+ROWS, COLUMNS = 1_048_576, 16_384
+
 _BLOCK = 1 << 20
+_LONGEST = 8 * _BLOCK
 
 _FAMILIES = {
     "xl/workbook.xml": (".xlsx", ".xlsm"),
@@ -37,31 +39,17 @@ _FAMILIES = {
     "ppt/presentation.xml": (".pptx",),
 }
 
-_SHEETS = "xl/worksheets/"
-_ERROR_CELL = re.compile(rb"""<(?:\w+:)?c(\s[^<>]*\bt=["']e["'][^<>]*)>""")
-_REFERENCE = re.compile(rb"""\sr=["']([A-Z]{1,3})(\d{1,7})["']""")
-_SHEET = re.compile(rb"""<(?:\w+:)?sheet\s[^<>]*:id=["']([^"']*)["']""")
-_RELATIONSHIP = re.compile(rb"<(?:\w+:)?Relationship\s([^<>]*)>")
-_TARGET = re.compile(rb"""\bTarget=["']([^"']*)["']""")
-_ID = re.compile(rb"""\bId=["']([^"']*)["']""")
-
-Errors = frozenset[tuple[int, int]]
-"""Where the cells are that show an error: row and column, both from 0."""
-
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """What is known of a zipped workbook."""
+    """What is known of the sheets of a zipped workbook."""
 
-    errors: Mapping[str, Errors]
-    """By the name of the part that holds the sheet; none without an error."""
+    sheets: tuple[Markup, ...]
+    """In the order of the workbook."""
 
-    parts: tuple[str, ...] = ()
-    """The parts of the sheets, in the order of the workbook."""
-
-    def errors_of(self, index: int) -> Errors:
-        """Return where the sheet with this `index` shows errors."""
-        return self.errors.get(self.parts[index], Errors()) if index < len(self.parts) else Errors()
+    def markup_of(self, index: int) -> Markup:
+        """Return what the sheet with this `index` says of itself."""
+        return self.sheets[index] if index < len(self.sheets) else Markup()
 
 
 def inspect(original: files.Original) -> Archive:
@@ -73,8 +61,7 @@ def inspect(original: files.Original) -> Archive:
         with original.open() as stream, zipfile.ZipFile(stream) as archive:
             entries = archive.infolist()
             _refuse_bomb(original, entries)
-            _refuse_other_kind(original, {entry.filename for entry in entries})
-            return Archive(_read_through(original, archive, entries), _parts(archive))
+            return _Inspection(original, archive).result()
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise SheetError(
             f"{original.source} is damaged: it cannot be unpacked ({error}). Get it again, or open it in a "
@@ -98,73 +85,93 @@ def _refuse_bomb(original: files.Original, entries: list[zipfile.ZipInfo]) -> No
         )
 
 
-def _refuse_other_kind(original: files.Original, names: set[str]) -> None:
-    suffix = files.suffix_of(original.source)
-    kinds = [suffixes for name, suffixes in _FAMILIES.items() if name in names]
-    if kinds and not any(suffix in suffixes for suffixes in kinds):
-        raise files.mislabelled(original.source, f"a {kinds[0][0]} file")
-    if not kinds:
-        raise files.mislabelled(original.source, "an archive (zip) without a workbook in it")
+@dataclass(frozen=True, slots=True)
+class _Inspection:
+    original: files.Original
+    archive: zipfile.ZipFile
 
+    def result(self) -> Archive:
+        names = set(self.archive.namelist())
+        suffix = files.suffix_of(self.original.source)
+        kinds = [suffixes for name, suffixes in _FAMILIES.items() if name in names]
+        if kinds and not any(suffix in suffixes for suffixes in kinds):
+            raise files.mislabelled(self.original.source, f"a {kinds[0][0]} file")
+        if not kinds:
+            raise files.mislabelled(self.original.source, "an archive (zip) without a workbook in it")
+        match suffix:
+            case ".ods":
+                return Archive(tuple(self._opendocument()))
+            case ".xlsb":
+                return Archive(tuple(self._xlsb()))
+            case _:
+                return Archive(tuple(self._ooxml()))
 
-def _read_through(
-    original: files.Original, archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo]
-) -> dict[str, Errors]:
-    # Reading to the end lets zipfile compare each size and checksum with what the directory claims.
-    errors = {}
-    for entry in entries:
-        with archive.open(entry) as part:
-            found: set[tuple[int, int]] = set()
-            rows, widest = 0, b""
-            for data in _whole_tags(part):
-                if entry.filename.startswith(_SHEETS):
-                    references = _REFERENCE.findall(data)
-                    rows = max(rows, max((int(row) for _, row in references), default=0))
-                    widest = max(widest, max((letters.rjust(3) for letters, _ in references), default=b""))
-                    found.update(_error_cells(data))
-        if rows * (_column_number(widest.strip()) + 1) > AREA_LIMIT:
+    def _ooxml(self) -> Iterator[Markup]:
+        formats = ooxml.formats_of(self._part("xl/styles.xml"))
+        scans = {
+            part: ooxml.SheetScan(formats)
+            for part in self.archive.namelist()
+            if part.startswith(ooxml.SHEETS)
+        }
+        self._read_through({part: scan.take for part, scan in scans.items()}, ooxml.CELL)
+        for part, scan in scans.items():
+            if scan.unusual:
+                with self.archive.open(part) as stream:
+                    self._refuse_area(*ooxml.extent(_pieces(stream, ooxml.CELL)))
+        relationships = self._part("xl/_rels/workbook.xml.rels")
+        for part in ooxml.parts_of(self._part("xl/workbook.xml"), relationships):
+            yield scans[part].markup if part in scans else Markup()
+
+    def _xlsb(self) -> Iterator[Markup]:
+        self._read_through({})
+        formats = xlsb.formats_of(self._part("xl/styles.bin"))
+        targets = ooxml.targets_of(self._part("xl/_rels/workbook.bin.rels"))
+        for identifier in xlsb.identifiers_of(self._part(xlsb.WORKBOOK)):
+            markup, extent = xlsb.scan(self._part(targets.get(identifier, "")), formats)
+            self._refuse_area(*extent)
+            yield markup
+
+    def _opendocument(self) -> list[Markup]:
+        scan = opendocument.ContentScan()
+        self._read_through({opendocument.CONTENT: scan.take}, opendocument.ROW)
+        for extent in scan.extents:
+            self._refuse_area(*extent)
+        return scan.sheets
+
+    def _part(self, name: str) -> bytes:
+        try:
+            return self.archive.read(name)
+        except KeyError:
+            return b""
+
+    def _read_through(
+        self, takers: Mapping[str, Callable[[bytes], None]], beginnings: Sequence[bytes] = ()
+    ) -> None:
+        # Reading to the end lets zipfile compare each size and checksum with what the directory claims.
+        for entry in self.archive.infolist():
+            take = takers.get(entry.filename)
+            with self.archive.open(entry) as part:
+                for data in _pieces(part, beginnings if take else ()):
+                    if take:
+                        take(data)
+
+    def _refuse_area(self, rows: int, columns: int) -> None:
+        if rows > ROWS or columns > COLUMNS or rows * columns > AREA_LIMIT:
             raise SheetError(
-                f"{original.source} has a cell as far out as {widest.strip().decode()}{rows}, and the "
-                "empty ones up to it take too much memory. Delete what stands far "
+                f"{self.original.source} has a cell as far out as {ooxml.column_letters(columns - 1)}{rows}, "
+                "and the empty ones up to it take too much memory. Delete what stands far "
                 "from the leads, or save it as CSV UTF-8."
             )
-        if found:
-            errors[entry.filename] = Errors(found)
-    return errors
 
 
-def _whole_tags(part: IO[bytes]) -> Iterator[bytes]:
+def _pieces(part: IO[bytes], beginnings: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield the content of a `part` in pieces that end where one of `beginnings` begins, if there are any."""
     rest = b""
     while data := part.read(_BLOCK):
         data = rest + data
-        opened = data.rfind(b"<")
-        rest = data[opened:] if opened >= 0 and b">" not in data[opened:] else b""
-        yield data
-
-
-def _error_cells(data: bytes) -> Iterator[tuple[int, int]]:
-    if b't="e"' in data or b"t='e'" in data:
-        for cell in _ERROR_CELL.finditer(data):
-            if reference := _REFERENCE.search(cell[1]):
-                yield int(reference[2]) - 1, _column_number(reference[1])
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number - 1
-
-
-def _parts(archive: zipfile.ZipFile) -> tuple[str, ...]:
-    try:
-        sheets = _SHEET.findall(archive.read("xl/workbook.xml"))
-        relationships = archive.read("xl/_rels/workbook.xml.rels")
-    except KeyError:
-        return ()
-    targets = {}
-    for attributes in _RELATIONSHIP.findall(relationships):
-        identifier, target = _ID.search(attributes), _TARGET.search(attributes)
-        if identifier and target:
-            targets[identifier[1]] = posixpath.join("/xl", target[1].decode()).removeprefix("/")
-    return tuple(targets.get(identifier, "") for identifier in sheets)
+        cut = max((data.rfind(beginning) for beginning in beginnings), default=len(data))
+        # Where nothing begins for so long, there are no cells.
+        cut = len(data) if cut <= 0 and len(data) > _LONGEST else max(cut, 0)
+        rest = data[cut:]
+        yield data[:cut]
+    yield rest

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import cast
 
-from importer.model import RowProblem
+from importer.model import NumberText, RowProblem
+from importer.sheets.formats import NumberFormat
+from importer.sheets.markup import Fault, Mark
 
 # Signs without width that are pasted along with text, at whose ends nobody sees them.
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
@@ -15,8 +18,11 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff"
 # The last blank of Unicode is U+3000; `str.strip` alone would not take the invisible ones.
 _BLANKS = "".join(sign for sign in map(chr, range(0x3001)) if sign.isspace()) + _INVISIBLE
 
-# Excel keeps 15 significant digits (specification "Number precision"), so from here on some may be lost.
-_INEXACT = 10**15
+# Excel keeps so many significant digits (specification "Number precision"); from here on some may be lost.
+_DIGITS = 15
+_INEXACT = 10**_DIGITS
+
+_SECOND = datetime.timedelta(seconds=1)
 
 # The error values of Excel (function ERROR.TYPE) and those of LibreOffice.
 _ERRORS = re.compile(
@@ -43,9 +49,10 @@ def tidy_columns(text: str, columns: Iterable[list[str]]) -> list[list[str]]:
 
 
 def value_text(value: object) -> str:
-    """Return the text of a workbook's cell; empty for an empty cell.
+    """Return the text of a workbook's cell; empty for an empty cell and for one with a fault.
 
-    Whole numbers have no decimals, other numbers the fewest digits that tell them apart; dates are ISO 8601.
+    Whole numbers have no decimals, others the 15 digits that a spreadsheet shows at most. Dates are ISO 8601,
+    with the time of day where it is not midnight, to the second.
     """
     match value:
         case str():
@@ -53,34 +60,93 @@ def value_text(value: object) -> str:
         case bool():
             return "TRUE" if value else "FALSE"
         case float():
-            return str(int(value)) if value.is_integer() else repr(value)
+            return _number(value)
         case datetime.datetime():
-            return value.isoformat(" ", "seconds") if value.time() != datetime.time() else _day(value)
+            moment = _to_the_second(value)
+            return moment.isoformat(" ") if moment.time() != datetime.time() else moment.date().isoformat()
         case datetime.time():
-            return value.isoformat("seconds")
+            return _to_the_second(datetime.datetime.combine(datetime.date.min, value)).time().isoformat()
         case datetime.timedelta():
             seconds = round(value.total_seconds())
             return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        case Fault():
+            return ""
         case _:
             return str(value)
 
 
-def _day(moment: datetime.datetime) -> str:
-    return moment.date().isoformat()
+def _number(value: float) -> str:
+    # A float has up to 17 digits; those beyond what a spreadsheet shows are noise: 0.1 + 0.2 is 0.3.
+    return str(int(value)) if value.is_integer() else NumberText(f"{value:.{_DIGITS}g}")
+
+
+def _to_the_second(moment: datetime.datetime) -> datetime.datetime:
+    """Return `moment` without the fraction that the floats of spreadsheets leave, such as 08:29:59.999."""
+    if moment.microsecond >= 500_000 and moment < datetime.datetime.max - _SECOND:
+        moment += _SECOND
+    return moment.replace(microsecond=0)
+
+
+def shown_value(value: object, mark: Mark) -> object:
+    """Return what a cell with this `value` and `mark` shows."""
+    if not isinstance(mark, NumberFormat):
+        return mark
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _INEXACT:
+        return mark.text(value)
+    return value
+
+
+def column_texts(values: Sequence[object], header: str) -> tuple[list[str], dict[int, RowProblem]]:
+    """Return the texts of a workbook's cells under one `header`, and what is wrong with them by position.
+
+    A cell with a problem has no text.
+    """
+    if set(map(type, values)) <= {str}:
+        joined = "".join(cast("Sequence[str]", values))
+        (texts,) = tidy_columns(joined, [cast("list[str]", values)])
+        if "#" not in joined and "Err:" not in joined:
+            return texts, {}
+    else:
+        texts = [value_text(value) for value in values]
+    problems = {at: problem for at, value in enumerate(values) if (problem := problem_of(value, header))}
+    for at in problems:
+        texts[at] = ""
+    return texts, problems
 
 
 def problem_of(value: object, column: str) -> RowProblem | None:
     """Return what is wrong with a workbook's cell under the header `column`, or None."""
-    if isinstance(value, str):
-        return error_cell(column) if value[:1] in "#E" and _ERRORS.fullmatch(value.strip()) else None
-    if isinstance(value, int | float) and abs(value) >= _INEXACT:
-        return RowProblem(
-            "lost_digits",
-            "a spreadsheet keeps 15 digits of a number, and this one has more, so digits may be lost; "
-            "format the column as text and enter the number again",
-            column,
-        )
+    match value:
+        case str():
+            return error_cell(column) if value[:1] in "#E" and _ERRORS.fullmatch(value.strip()) else None
+        case int() | float():
+            # Half a digit below, so that what is shown with more digits is among them.
+            return _lost_digits(column) if abs(value) >= _INEXACT - 0.5 else None
+        case Fault.ERROR:
+            return error_cell(column)
+        case Fault.NO_VALUE:
+            return _formula_without_value(column)
     return None
+
+
+def _lost_digits(column: str) -> RowProblem:
+    return RowProblem(
+        "lost_digits",
+        "a spreadsheet keeps 15 digits of a number, and this one has more, so digits may be lost; "
+        "format the column as text and enter the number again",
+        column,
+    )
+
+
+def _formula_without_value(column: str) -> RowProblem:
+    return RowProblem(
+        "formula_without_value",
+        "the cell holds a formula, but the file does not hold its value; open the file in a spreadsheet and "
+        "save it there, or enter the value",
+        column,
+    )
 
 
 def error_cell(column: str) -> RowProblem:

@@ -166,18 +166,18 @@ class Evidence:
 def weigh(blocks: Iterable[bytes]) -> Evidence:
     """Return what the words in `blocks`, pieces of one text cut anywhere, say about its encoding."""
     raw = _words(blocks)
-    words = {part for word in raw for part in _BETWEEN.split(word) if not part.isascii()}
+    words = _parts(raw)
     shares: dict[str, float] = {}
     counts: dict[str, int] = {}
     peculiar: dict[str, int] = {}
     for name in VIETNAMESE:
-        read = {word: _vietnamese(word, name) for word in words}
+        read = {word: syllable_in(word, name) for word in words}
         counts[name] = sum(map(bool, read.values()))
         shares[name] = counts[name] / max(len(words), 1)
         # What Latin-1 has, too, might be of another language; "là" is French as well.
         peculiar[name] = len({text for text in read.values() if any(sign > "\xff" for sign in text)})
     first, second, _ = ranked = sorted(VIETNAMESE, key=lambda name: -shares[name])
-    sound = any(_vietnamese(word, "utf-8") for word in raw)
+    sound = any(syllable_in(word, "utf-8") for word in raw)
     certain = shares[first] >= max(_SHARE, shares[second] + _MARGIN) and peculiar[first] >= _FEWEST
     likely = [name for name in ranked if shares[name] >= _LIKELY]
     if not likely and words and 2 * sum(map(_is_latin, words)) > len(words):
@@ -203,7 +203,16 @@ def _words(blocks: Iterable[bytes]) -> set[bytes]:
     return words
 
 
-def _vietnamese(word: bytes, encoding: str) -> str:
+def _parts(words: Iterable[bytes]) -> set[bytes]:
+    return {part for word in words for part in _BETWEEN.split(word) if not part.isascii()}
+
+
+def words_in(blocks: Iterable[bytes]) -> set[bytes]:
+    """Return the words with a byte above 127 in `blocks`, pieces of one text cut anywhere."""
+    return _parts(_words(blocks))
+
+
+def syllable_in(word: bytes, encoding: str) -> str:
     """Return what a `word` is when read in this encoding; empty if it is no syllable of Vietnamese."""
     try:
         text = find_codec(encoding)[1]().decode(word, True).lower()

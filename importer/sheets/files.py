@@ -46,16 +46,23 @@ class Original:
 
     def open(self) -> BinaryIO:
         """Open the file for reading bytes. Raises :class:`SheetError` if it is no longer what it was."""
+        self.refuse_changed()
         try:
-            status = self.path.stat()
-            if (status.st_size, status.st_mtime_ns) != self.stamp:
-                raise SheetError(
-                    f"{self.source} was changed while it was being read. Wait until it is complete, "
-                    "close it elsewhere, and start again."
-                )
             return self.path.open("rb")
         except OSError as error:
             raise unreadable(self.source, error) from error
+
+    def refuse_changed(self) -> None:
+        """Raise :class:`SheetError` if the file is no longer what it was."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise unreadable(self.source, error) from error
+        if (status.st_size, status.st_mtime_ns) != self.stamp:
+            raise SheetError(
+                f"{self.source} was changed while it was being read. Wait until it is complete, "
+                "close it elsewhere, and start again."
+            )
 
     def head(self, size: int = 4096) -> bytes:
         """Return the first `size` bytes."""
@@ -123,3 +130,16 @@ def mislabelled(source: str, content: str) -> SheetError:
         f"{source} is {content}, not what its name says. Give it the right ending, "
         "or open it in a spreadsheet and save it as .xlsx or CSV UTF-8."
     )
+
+
+def damaged(source: str) -> SheetError:
+    """Return the error for a workbook that no reader makes sense of; theirs may quote what a cell holds."""
+    return SheetError(
+        f"{source} cannot be read as a workbook, so it is damaged or incomplete. Get it again, or open it in "
+        "a spreadsheet and save it as .xlsx or CSV UTF-8."
+    )
+
+
+def encrypted(source: str) -> SheetError:
+    """Return the error for a workbook that asks for a password."""
+    return SheetError(f"{source} is protected with a password. Open it in a spreadsheet and save it without.")

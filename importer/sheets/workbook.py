@@ -1,21 +1,27 @@
 """Workbooks to rows, under the row numbers that the spreadsheet shows.
 
-The reader of workbooks (calamine, the engine of pandas) holds one sheet in memory. It gives a date, a number
-or a truth value as such; :mod:`importer.sheets.cells` makes the text of it that the person saw.
+The reader of workbooks (calamine, an engine of pandas) holds one sheet in memory. It gives a date, a number
+or a truth value as such; :mod:`importer.sheets.cells` makes the text of it that the person saw, with what
+:mod:`importer.sheets.archive` found beside the values. Old workbooks have a reader of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from itertools import chain, count, islice, repeat
+from typing import TYPE_CHECKING, Protocol
 
 from importer.errors import SheetError
 from importer.model import Place, Row, RowProblem
-from importer.sheets import archive, cells, files
-from importer.sheets.headers import Choice, HeaderScore, choose_header, with_lines_joined
+from importer.sheets import archive as archives
+from importer.sheets import cells, files
+from importer.sheets.grid import Grid
+from importer.sheets.headers import HeaderScore, choose_header, with_lines_joined
+from importer.sheets.legacy import Legacy, find_legacy
+from importer.sheets.markup import Mark
 from importer.sheets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -23,10 +29,27 @@ if TYPE_CHECKING:
 
 _CHUNK = 2000
 
+# Some 100 MB of cells with short texts; to get them from the file again would take half of the time.
+_KEPT_CELLS = 1_000_000
+
 # What an encrypted workbook is called in its container ([MS-OFFCRYPTO] section 2.3.4.4), whose directory
 # may be anywhere in it; so many bytes are looked through.
 _CONTAINER = 1 << 26
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+
+
+class _Book(Protocol):
+    """An opened workbook, whatever reads it."""
+
+    names: list[str]
+
+    def tables(self) -> tuple[list[str], list[str]]:
+        """Return the names of the visible and of the hidden sheets that can hold rows."""
+        ...
+
+    def grid(self, name: str) -> Grid:
+        """Read the sheet with this `name`."""
+        ...
 
 
 def open_workbook(original: files.Original, names: Sequence[str], score: HeaderScore) -> list[Sheet]:
@@ -34,22 +57,15 @@ def open_workbook(original: files.Original, names: Sequence[str], score: HeaderS
 
     Raises :class:`SheetError` if it is damaged, encrypted or no workbook, lacks a name, or is all empty.
     """
-    errors = _looked_through(original)
-    with _reading(original) as book:
-        visible, hidden = _tables(book)
+    archive = _looked_through(original)
+    with _reading(original, archive) as book:
+        visible, hidden = book.tables()
         wanted = _named(original.source, names, [*visible, *hidden]) if names else set(visible)
-        found: list[Sheet] = []
-        for index, name in enumerate(book.sheet_names):
-            if name in wanted:
-                table = _Table(original, name, errors.errors_of(index))
-                sheet = book.get_sheet_by_name(name)
-                if choice := table.choose_header(sheet, score):
-                    headers, row = choice.found.headers, choice.found.row
-                    read = partial(table.rows, headers, row)
-                    height = max(sheet.total_height - row, 0)
-                    told = choice.notices(f"{original.source}, sheet {name}")
-                    beginning = tuple(next(table.rows_of(sheet, headers, row))[:2])
-                    found.append(Sheet(original.source, name, headers, row, height, told, read, beginning))
+        found = [
+            sheet
+            for name in book.names
+            if name in wanted and (sheet := _Table(original, name, archive).sheet(book.grid(name), score))
+        ]
     empty = sorted(wanted - {sheet.name for sheet in found}) if names else []
     notices = _notices(original.source, empty, [] if names else hidden)
     if not found:
@@ -62,102 +78,190 @@ def open_workbook(original: files.Original, names: Sequence[str], score: HeaderS
 class _Table:
     original: files.Original
     name: str
-    errors: archive.Errors
+    archive: archives.Archive | None
 
-    def choose_header(self, sheet: CalamineSheet, score: HeaderScore) -> Choice | None:
-        """Return which row holds the headers; None if the sheet is empty."""
-        _, left = sheet.start or (0, 0)
-        rows = ([cells.value_text(value) for value in values] for values in sheet.iter_rows())
-        return choose_header(with_lines_joined(rows, sheet.merged_cell_ranges or (), left, score), score)
-
-    def rows(self, headers: tuple[str, ...], header_row: int) -> Iterator[list[Row]]:
-        """Yield the rows below the headers that are not blank."""
-        with _reading(self.original) as book:
-            sheet = book.get_sheet_by_name(self.name)
-        yield from self.rows_of(sheet, headers, header_row)
-
-    def rows_of(self, sheet: CalamineSheet, headers: tuple[str, ...], header_row: int) -> Iterator[list[Row]]:
-        """Yield the rows of the `sheet` in memory below the headers that are not blank; at least one list."""
-        # The rows come from the first of the sheet on, but the cells only from the first column in use.
-        _, left = sheet.start or (0, 0)
-        rows: list[Row] = []
-        for number, values in enumerate(sheet.iter_rows(), 1):
-            if number > header_row and (row := self._row(number, left, values, headers)):
-                rows.append(row)
-                if len(rows) == _CHUNK:
-                    yield rows
-                    rows = []
-        yield rows
-
-    def _row(self, number: int, left: int, values: Sequence[object], headers: tuple[str, ...]) -> Row | None:
-        texts: list[str] = []
-        problems: list[RowProblem] = []
-        for column, value in enumerate(values):
-            header = headers[column] if column < len(headers) else ""
-            problem = (
-                cells.error_cell(header)
-                if (number - 1, left + column) in self.errors
-                else cells.problem_of(value, header)
-            )
-            if problem and column < len(headers):
-                problems.append(problem)
-            texts.append("" if problem else cells.value_text(value))
-        if any(texts[len(headers) :]):
-            problems.append(cells.too_many_cells(len(headers)))
-        if not problems and not any(texts):
+    def sheet(self, grid: Grid, score: HeaderScore) -> Sheet | None:
+        """Return the sheet whose cells are in `grid`; None if it is empty."""
+        legacy = find_legacy(grid.rows)
+        texts = (list(map(cells.value_text, values)) for values in _in_unicode(grid, legacy))
+        rows = legacy.headers(texts, score) if legacy else texts
+        choice = choose_header(with_lines_joined(rows, grid.merged, grid.left, score), score)
+        if choice is None:
             return None
-        return Row(
-            Place(self.original.source, self.name, number), tuple(texts[: len(headers)]), tuple(problems)
-        )
+        where = f"{self.original.source}, sheet {self.name}"
+        notices = choice.notices(where)
+        if grid.hidden_rows:
+            notices += (f"{where}: rows that are hidden ({grid.hidden_rows:,}) are read like the others",)
+        if legacy:
+            notices += legacy.notices(where)
+        headers, row = choice.found.headers, choice.found.row
+        height = max(grid.height - row, 0)
+        read = partial(self.rows, headers, row, legacy, _Kept(grid))
+        beginning = tuple(islice(chain.from_iterable(self._lists(grid, headers, row, legacy)), 2))
+        return Sheet(self.original.source, self.name, headers, row, height, notices, read, beginning)
+
+    def rows(
+        self, headers: tuple[str, ...], header_row: int, legacy: Legacy | None, kept: _Kept
+    ) -> Iterator[list[Row]]:
+        """Yield the rows below the headers that are not blank."""
+        grid = kept.take()
+        if grid is None:
+            with _reading(self.original, self.archive) as book:
+                grid = book.grid(self.name)
+        else:
+            self.original.refuse_changed()
+        yield from self._lists(grid, headers, header_row, legacy)
+
+    def _lists(
+        self, grid: Grid, headers: tuple[str, ...], header_row: int, legacy: Legacy | None
+    ) -> Iterator[list[Row]]:
+        rows = islice(_in_unicode(grid, legacy), header_row, None)
+        for first in count(header_row + 1, _CHUNK):
+            values = list(islice(rows, _CHUNK))
+            if not values:
+                return
+            yield self._rows(first, values, headers)
+
+    def _rows(self, first: int, values: Sequence[Sequence[object]], headers: tuple[str, ...]) -> list[Row]:
+        width = len(headers)
+        columns: list[list[str]] = []
+        problems: dict[int, tuple[RowProblem, ...]] = {}
+        for header, column in zip(headers, zip(*values, strict=True), strict=False):
+            texts, found = cells.column_texts(column, header)
+            columns.append(texts)
+            # No lead has a column without a header.
+            for at, problem in found.items() if header else ():
+                problems[at] = (*problems.get(at, ()), problem)
+        # Below headers that two lines gave, there may be fewer columns than headers.
+        columns += [[""] * len(values)] * (width - len(columns))
+        for at, row in enumerate(values if len(values[0]) > width else ()):
+            if any(map(cells.value_text, row[width:])):
+                problems[at] = (*problems.get(at, ()), cells.too_many_cells(width))
+        source = self.original.source
+        places = map(Place, repeat(source), repeat(self.name), range(first, first + len(values)))
+        faults = (problems.get(at, ()) for at in count()) if problems else repeat(())
+        return [
+            row
+            for row in map(Row, places, zip(*columns, strict=True), faults)
+            if row.problems or any(row.cells)
+        ]
+
+
+class _Kept:
+    """The cells of a sheet that is not large, from when it was opened until they are read the first time."""
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid if grid.height * grid.width <= _KEPT_CELLS else None
+
+    def take(self) -> Grid | None:
+        """Return them once; None from then on."""
+        grid, self._grid = self._grid, None
+        return grid
+
+
+def _in_unicode(grid: Grid, legacy: Legacy | None) -> Iterator[Sequence[object]]:
+    return legacy.converted(grid.rows()) if legacy else grid.rows()
+
+
+class _CalamineBook:
+    def __init__(self, source: str, book: CalamineWorkbook, archive: archives.Archive) -> None:
+        self._source = source
+        self._book = book
+        self._archive = archive
+        self.names: list[str] = book.sheet_names
+
+    def tables(self) -> tuple[list[str], list[str]]:
+        from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+        visible: list[str] = []
+        hidden: list[str] = []
+        for sheet in self._book.sheets_metadata:
+            if sheet.typ == SheetTypeEnum.WorkSheet:
+                (visible if sheet.visible == SheetVisibleEnum.Visible else hidden).append(sheet.name)
+        return visible, hidden
+
+    def grid(self, name: str) -> Grid:
+        markup = self._archive.markup_of(self.names.index(name))
+        with _refusing(self._source):
+            sheet = self._book.get_sheet_by_name(name)
+            # The rows come from the first of the sheet on, but the cells only from the first column in use.
+            _, left = sheet.start or (0, 0)
+            return Grid(
+                rows=partial(self._rows, sheet, left, markup.marks),
+                left=left,
+                height=sheet.total_height,
+                width=sheet.width,
+                merged=sheet.merged_cell_ranges or (),
+                hidden_rows=markup.hidden_rows,
+            )
+
+    def _rows(
+        self, sheet: CalamineSheet, left: int, marks: Mapping[int, Mapping[int, Mark]]
+    ) -> Iterator[Sequence[object]]:
+        with _refusing(self._source):
+            if not marks:
+                yield from sheet.iter_rows()
+                return
+            # Below its last value the reader gives no more rows, but a formula without one may stand there.
+            blank: Sequence[object] = [""] * sheet.width
+            below = repeat(blank, max(max(marks) + 1 - sheet.total_height, 0))
+            rows: Iterator[Sequence[object]] = chain(sheet.iter_rows(), below)
+            for number, values in enumerate(rows):
+                row = list(values)
+                for column, mark in marks.get(number, {}).items():
+                    if 0 <= column - left < len(row):
+                        row[column - left] = cells.shown_value(row[column - left], mark)
+                yield row
 
 
 @contextmanager
-def _reading(original: files.Original) -> Iterator[CalamineWorkbook]:
-    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+def _reading(original: files.Original, archive: archives.Archive | None) -> Iterator[_Book]:
+    if archive is None:
+        from importer.sheets.xls import XlsBook
+
+        yield XlsBook(original)
+        return
+    from python_calamine import CalamineWorkbook
+
+    with original.open() as stream:
+        # By a path with the right ending it knows the format; from a stream it tries one after the other.
+        known = original.path.suffix.lower() == files.suffix_of(original.source)
+        with _refusing(original.source):
+            book = CalamineWorkbook.from_object(original.path if known else stream)
+        with book:
+            yield _CalamineBook(original.source, book, archive)
+
+
+@contextmanager
+def _refusing(source: str) -> Iterator[None]:
+    """Turn what calamine raises for a damaged file into the error that says so."""
+    from python_calamine import CalamineError, PasswordError
 
     try:
-        with original.open() as stream:
-            # By a path with the right ending it knows the format; from a stream it tries one after the other.
-            known = original.path.suffix.lower() == files.suffix_of(original.source)
-            with CalamineWorkbook.from_object(original.path if known else stream) as book:
-                yield book
+        yield
     except PasswordError as error:
-        raise _encrypted(original.source) from error
-    except (CalamineError, OSError, ValueError) as error:
-        raise SheetError(
-            f"{original.source} cannot be read as a workbook ({error}). Open it in a spreadsheet and save it "
-            "as .xlsx or CSV UTF-8."
-        ) from error
+        raise files.encrypted(source) from error
+    except (CalamineError, OSError, ValueError, OverflowError) as error:
+        raise files.damaged(source) from error
+    except BaseException as error:
+        # It is written in Rust, and what it did not foresee is no `Exception`.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise files.damaged(source) from error
 
 
-def _looked_through(original: files.Original) -> archive.Archive:
+def _looked_through(original: files.Original) -> archives.Archive | None:
     """Return what is known of a zipped workbook, nothing of an old one; refuse anything else."""
     source = original.source
     head = original.head()
     if head.startswith(files.ZIP) and files.suffix_of(source) != ".xls":
-        return archive.inspect(original)
+        return archives.inspect(original)
     if head.startswith(files.OLE):
         if _ENCRYPTED in original.head(_CONTAINER):
-            raise _encrypted(source)
+            raise files.encrypted(source)
         if files.suffix_of(source) == ".xls":
-            return archive.Archive({})
+            return None
     raise files.mislabelled(source, files.content_of(head) or "no workbook but perhaps text")
-
-
-def _encrypted(source: str) -> SheetError:
-    return SheetError(f"{source} is protected with a password. Open it in a spreadsheet and save it without.")
-
-
-def _tables(book: CalamineWorkbook) -> tuple[list[str], list[str]]:
-    """Return the names of the visible and of the hidden sheets that can hold rows."""
-    from python_calamine import SheetTypeEnum, SheetVisibleEnum
-
-    visible: list[str] = []
-    hidden: list[str] = []
-    for sheet in book.sheets_metadata:
-        if sheet.typ == SheetTypeEnum.WorkSheet:
-            (visible if sheet.visible == SheetVisibleEnum.Visible else hidden).append(sheet.name)
-    return visible, hidden
 
 
 def _named(source: str, names: Sequence[str], known: Sequence[str]) -> set[str]:

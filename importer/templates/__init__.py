@@ -6,60 +6,40 @@ same form::
 
     title = "Name and phone"
     fields = ["name", "phone", {name = "city", title = "Thành phố", synonyms = ["tỉnh"], required = false}]
+
+What a field can have is told by :class:`Field`, and to users by the README.
 """
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
 
 from importer.errors import TemplateError
+from importer.templates import parsing
+from importer.templates.fields import Field, Template, Type, Value
+from importer.templates.reading import values_of
+from importer.values import KINDS, Kind
 
-Kind = Literal["text", "phone", "identity_number", "email", "customer_id"]
-KINDS: tuple[str, ...] = get_args(Kind)
+__all__ = [
+    "KINDS",
+    "Field",
+    "Kind",
+    "Template",
+    "Type",
+    "Value",
+    "customer_id_field",
+    "find_template",
+    "parse_template",
+    "shipped_templates",
+    "values_of",
+]
 
-_PROPERTIES = {
-    "name": "text",
-    "title": "text",
-    "kind": "text",
-    "synonyms": "a list of texts",
-    "example": "text",
-    "required": "true or false",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """One input of a lead."""
-
-    name: str
-    """As the API spells it: the key in ``inputs``."""
-
-    title: str
-    """As a person would head the column."""
-
-    kind: Kind = "text"
-    """Which checks its values get."""
-
-    synonyms: tuple[str, ...] = ()
-    """Other headers that people give to the column."""
-
-    example: str = ""
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
-    """The inputs of a lead, in the order in which they are serialised."""
-
-    name: str
-    title: str
-    fields: tuple[Field, ...]
+SIZE_LIMIT = 1 << 20
+"""Bytes of a template's file, at most: thousands of fields."""
 
 
 @cache
@@ -79,7 +59,7 @@ def shipped_templates() -> Mapping[str, Template]:
 @cache
 def customer_id_field() -> Field:
     """Return the field that every lead has beside its inputs."""
-    return _field("customer_id", "fields.toml")
+    return parsing.parse_field("customer_id", "fields.toml", _known_fields())
 
 
 def find_template(name: str) -> Template:
@@ -97,10 +77,15 @@ def find_template(name: str) -> Template:
             "(`lead-importer templates` shows them)."
         )
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT + 1)
+        # Cut anywhere, it need not be UTF-8.
+        text = content.decode("utf-8-sig") if len(content) <= SIZE_LIMIT else None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else "") or error
         raise TemplateError(f"The template file {name} cannot be read ({why}). Check its path.") from error
+    if text is None:
+        raise TemplateError(f"The template file {name} is larger than any template. Check its path.")
     return parse_template(path.stem, text, name)
 
 
@@ -109,61 +94,9 @@ def parse_template(name: str, text: str, source: str) -> Template:
 
     Raises :class:`TemplateError` that says which part is wrong.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TemplateError(f"{source} is no TOML file: {error}.") from error
-    entries = data.get("fields")
-    if not isinstance(entries, list) or not entries:
-        raise TemplateError(f'{source} needs a list of fields, such as: fields = ["name", "phone"].')
-    fields = tuple(_field(entry, source) for entry in entries)
-    names = [field.name for field in fields]
-    for field_name in names:
-        if names.count(field_name) > 1 or field_name == "customer_id":
-            raise TemplateError(
-                f"{source}: the field {field_name!r} stands there twice, or beside every lead's own "
-                "customer_id. Name each input once."
-            )
-    return Template(name=name, title=str(data.get("title", name)), fields=fields)
+    return parsing.parse_template(name, text, source, _known_fields())
 
 
 @cache
-def _known_fields() -> Mapping[str, Mapping[str, Any]]:
+def _known_fields() -> parsing.KnownFields:
     return tomllib.loads(resources.files(__name__).joinpath("fields.toml").read_text(encoding="utf-8"))
-
-
-def _field(entry: object, source: str) -> Field:
-    said = {"name": entry} if isinstance(entry, str) else entry
-    if not isinstance(said, dict) or not isinstance(said.get("name"), str) or not said["name"]:
-        raise TemplateError(f'{source}: a field is a name, or a table with a name: {{name = "city"}}.')
-    name: str = said["name"]
-    unknown = said.keys() - _PROPERTIES.keys()
-    if unknown:
-        raise TemplateError(
-            f"{source}, field {name}: {', '.join(sorted(unknown))} is not known. "
-            f"A field has {', '.join(sorted(_PROPERTIES))}."
-        )
-    for key, value in said.items():
-        if not _fits(key, value):
-            raise TemplateError(f"{source}, field {name}: {key} must be {_PROPERTIES[key]}.")
-    merged = {"title": name, "kind": "text", **_known_fields().get(name, {}), **said}
-    if merged["kind"] not in KINDS:
-        raise TemplateError(f"{source}, field {name}: the kind must be one of {', '.join(KINDS)}.")
-    return Field(
-        name=name,
-        title=merged["title"],
-        kind=merged["kind"],
-        synonyms=tuple(merged.get("synonyms", ())),
-        example=merged.get("example", ""),
-        required=merged.get("required", True),
-    )
-
-
-def _fits(key: str, value: object) -> bool:
-    match key:
-        case "required":
-            return isinstance(value, bool)
-        case "synonyms":
-            return isinstance(value, list) and all(isinstance(synonym, str) for synonym in value)
-        case _:
-            return isinstance(value, str)

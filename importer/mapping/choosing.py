@@ -1,0 +1,194 @@
+"""Headers to fields: which template a sheet fits, and which of its columns is which. Pure; never a guess."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from importer.errors import MappingError
+from importer.mapping.columns import NOWHERE, Column, fold, names_of
+from importer.mapping.leads import SheetMapping
+from importer.templates import Field, Template, customer_id_field
+
+
+def choose_mapping(
+    where: str,
+    headers: Sequence[str],
+    templates: Iterable[Template],
+    columns: Mapping[str, str] | None = None,
+) -> SheetMapping:
+    """Find the one of `templates` that `headers` fit, and which column is which of its fields.
+
+    `columns` gives the header of a field outright (the option ``--map``); `where` names the file and sheet in
+    messages. Raises :class:`MappingError` when no template fits, or several do, or two columns fit a field.
+    """
+    columns = columns or {}
+    candidates = [_match(template, headers, columns) for template in templates]
+    _refuse_unknown(where, headers, columns, [match.template for match in candidates])
+    fitting = [match for match in candidates if not match.lacking]
+    if not fitting:
+        raise _none_fits(where, headers, candidates)
+    if len(fitting) > 1:
+        names = ", ".join(f"{match.template.name} ({match.template.title})" for match in fitting)
+        raise MappingError(
+            f"{where}: the columns fit several templates: {names}. "
+            f"Say which one is meant, for example --template {fitting[0].template.name}."
+        )
+    match = fitting[0]
+    _refuse_two_readings(where, match, columns)
+    customer_id, *inputs = (column for field, found in match.columns for column in _of_row(field, found))
+    return SheetMapping(match.template, customer_id, tuple(inputs))
+
+
+def _of_row(field: Field, found: Sequence[Column]) -> Sequence[Column]:
+    """Return the column of a field, one that stands nowhere if it has a value without, or none."""
+    if found:
+        return found[:1]
+    if not field.has_value_of_its_own:
+        return ()
+    return (Column(field, NOWHERE, "(default)" if field.constant is None else "(constant)"),)
+
+
+def _refuse_two_readings(where: str, match: _Match, columns: Mapping[str, str]) -> None:
+    for field, found in match.columns:
+        if len(found) > 1:
+            headings = ", ".join(repr(column.header) for column in found)
+            raise MappingError(
+                f"{where}: the columns {headings} all fit {field.name}. "
+                f"Say which one is meant: --map {_quoted(field.name, found[0].header)}"
+            )
+    guessed = [found[0] for field, found in match.columns if found and field.name not in columns]
+    times = Counter(column.index for column in guessed)
+    for column in guessed:
+        if times[column.index] > 1:
+            names = [other.field.name for other in guessed if other.index == column.index]
+            raise MappingError(
+                f"{where}: the column {column.header!r} fits {' and '.join(names)}. "
+                f"Say for which one it is meant: --map {_quoted(names[0], column.header)}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    template: Template
+    columns: tuple[tuple[Field, tuple[Column, ...]], ...]
+
+    @property
+    def lacking(self) -> list[Field]:
+        """The fields without the column that they need; in an object that may be left out, if it is there."""
+        there = {name for field, found in self.columns if found for name in field.within}
+        return [
+            field
+            for field, found in self.columns
+            if not found
+            and field.required
+            and not field.has_value_of_its_own
+            and (not field.within or field.within[-1] in there)
+        ]
+
+
+def _match(template: Template, headers: Sequence[str], columns: Mapping[str, str]) -> _Match:
+    fields = (customer_id_field(), *template.fields)
+    # Where a header fits several fields and one was said, the others do not have it, too.
+    said = [field for field in fields if field.name in columns]
+    settled = {name for field in said if (name := fold(columns[field.name])) in names_of(field)}
+    return _Match(template, tuple((field, _columns_of(field, headers, columns, settled)) for field in fields))
+
+
+def _columns_of(
+    field: Field, headers: Sequence[str], columns: Mapping[str, str], settled: Set[str]
+) -> tuple[Column, ...]:
+    if field.constant is not None:
+        return ()
+    if field.name in columns:
+        named = columns[field.name]
+        exact = [Column(field, index, header) for index, header in enumerate(headers) if header == named]
+        return tuple(exact) or _headed(field, headers, {fold(named)})
+    return _headed(field, headers, names_of(field) - settled)
+
+
+def _headed(field: Field, headers: Sequence[str], names: Set[str]) -> tuple[Column, ...]:
+    return tuple(
+        Column(field, index, header) for index, header in enumerate(headers) if fold(header) in names
+    )
+
+
+def header_score(
+    templates: Iterable[Template], columns: Mapping[str, str] | None = None
+) -> Callable[[Sequence[str]], int]:
+    """Return a function that tells how well the cells of a row fit the headers of `templates`.
+
+    It counts the fields that have a header there, those of `columns` (``--map``) under just that one. A row
+    without a customer id counts less. All rows that have what a template needs are equal, and better than
+    any that has not, so that no table further down takes the place of the first.
+    """
+    columns = columns or {}
+    templates = list(templates)
+    fields = {
+        field
+        for template in templates
+        for field in (customer_id_field(), *template.fields)
+        if field.constant is None
+    }
+    known: dict[str, set[str]] = {}
+    for field in fields:
+        mapped = field.name in columns
+        for name in {fold(columns[field.name])} if mapped else names_of(field):
+            known.setdefault(name, set()).add(field.name)
+    known.pop("", None)
+    needed = [
+        {"customer_id", *(field.name for field in template.fields if field.needs_column)}
+        for template in templates
+    ]
+
+    def score(cells: Sequence[str]) -> int:
+        found = {name for cell in cells for name in known.get(fold(cell), ())}
+        if any(names <= found for names in needed):
+            return len(fields) + 1
+        return len(found) - ("customer_id" not in found)
+
+    return score
+
+
+def _refuse_unknown(
+    where: str, headers: Sequence[str], columns: Mapping[str, str], templates: Sequence[Template]
+) -> None:
+    fields = {"customer_id": None} | {field.name: None for template in templates for field in template.fields}
+    constants = {
+        field.name for template in templates for field in template.fields if field.constant is not None
+    }
+    for name, header in columns.items():
+        if name not in fields:
+            raise MappingError(
+                f"--map {_quoted(name, header)}: there is no field {name!r}. "
+                f"The fields are {', '.join(fields)}."
+            )
+        if name in constants:
+            raise MappingError(
+                f"--map {_quoted(name, header)}: {name} has a constant in its template, so no column is "
+                "sent for it. Take the constant out of the template, or let --map out."
+            )
+        if fold(header) not in {fold(known) for known in headers}:
+            raise MappingError(
+                f"--map {_quoted(name, header)}: {where} has no column {header!r}. "
+                f"Its columns are {_listed(headers)}."
+            )
+
+
+def _none_fits(where: str, headers: Sequence[str], candidates: Sequence[_Match]) -> MappingError:
+    nearest = min(candidates, key=lambda match: len(match.lacking))
+    lacking = ", ".join(f"{field.name} ({field.title})" for field in nearest.lacking)
+    return MappingError(
+        f"{where}: no column for {lacking}, which template {nearest.template.name} "
+        f"({nearest.template.title}) needs. The columns are {_listed(headers)}. Name the column, for example "
+        f"--map {nearest.lacking[0].name}=COLUMN, or choose another --template."
+    )
+
+
+def _listed(headers: Sequence[str]) -> str:
+    return ", ".join(repr(header) for header in headers if header)
+
+
+def _quoted(name: str, header: str) -> str:
+    return f"{name}={header}" if fold(header) == header else f"'{name}={header}'"
