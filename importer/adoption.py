@@ -12,11 +12,12 @@ import json
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from importer.disks import stamp_of
 from importer.errors import SheetError, UsageError
+from importer.file_stamps import is_as_written
 from importer.formulas import undefuse
 from importer.intake import Input, Selection, open_inputs
 from importer.ledger import Known, Ledger
@@ -24,9 +25,6 @@ from importer.ledger.told import Told, ToldRow
 from importer.model import Application, OutcomeName, Place
 from importer.results import COLUMNS, added_columns
 from importer.sheets import Sheet, open_sheets
-
-STAMPS = "file_stamps"
-"""What the ledger calls :func:`stamps` in the summary of a run."""
 
 _WITH_APPLICATION = frozenset({OutcomeName.CREATED, OutcomeName.EXISTING})
 _DIGITS = re.compile(r"[0-9]{1,19}")
@@ -117,18 +115,6 @@ class _Unknown:
         ]
         self.first = min(filter(None, (self.first, *strange)), default=0)
         return self._applications + len(strange)
-
-
-def stamps(paths: Iterable[Path]) -> dict[str, list[int]]:
-    """Return what tells later whether these files are still as they were written."""
-    return {str(path.resolve()): list(stamp) for path in paths if (stamp := stamp_of(path))}
-
-
-def is_as_written(ledger: Ledger, run: int, path: Path) -> bool:
-    """Tell whether the file at `path` is still as `run` wrote it."""
-    found = ledger.summary_of(run).get(STAMPS)
-    stamp = stamp_of(path)
-    return isinstance(found, dict) and stamp is not None and found.get(str(path.resolve())) == list(stamp)
 
 
 def told_rows(path: Path, selection: Selection) -> Iterator[ToldRow]:

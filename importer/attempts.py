@@ -15,7 +15,7 @@ from typing import Protocol, assert_never
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from importer.errors import ImporterError
-from importer.ledger import Ledger
+from importer.ledger import EARLIER_DOUBT, Ledger
 from importer.model import (
     Answer,
     Created,
@@ -130,6 +130,8 @@ class Submitter:
         self._attempts = attempts
         self._resend_doubtful = resend_doubtful
         self._around = surroundings
+        # Numbers, where they are, since a million of them take a third less memory than texts.
+        self._given_ids: set[int | str] = set()
 
     async def submit(self, pending: PendingLead) -> RowEnd:
         """Submit a lead, and return how it ended; the ledger has been told by then."""
@@ -166,7 +168,7 @@ class Submitter:
         now = self._around.clock()
         headers = signed_headers(self._credentials, course.request.content, int(now * 1000))
         answer = await self._sender.send(course.request, headers, intend)
-        ending = read_creation(pending.lead, answer, self._around.clock())
+        ending = self._unless_given_before(read_creation(pending.lead, answer, self._around.clock()))
         course.ending = ending
         if isinstance(ending, InDoubt):
             course.doubt = ending.error
@@ -176,6 +178,23 @@ class Submitter:
         requested = not isinstance(answer, NoAnswer) or answer.handed_over
         seconds = self._around.timer() - begun
         self._around.told(AttemptEnded(pending, course.tries, ending, requested, seconds))
+
+    def _unless_given_before(self, ending: Ending) -> Ending:
+        """Return `ending`, or a doubt for good if it names the application of another lead of this run."""
+        if not isinstance(ending, Created):
+            return ending
+        text = ending.application.application_id
+        given = int(text) if text.isascii() and text.isdigit() else text
+        if given in self._given_ids:
+            return InDoubt(
+                ErrorInfo(
+                    code="repeated_application_id",
+                    message="the API answered that it succeeded, but with an id that another lead has",
+                ),
+                resendable=False,
+            )
+        self._given_ids.add(given)
+        return ending
 
     def _may_try_again(self, ending: Ending | None) -> bool:
         match ending:
@@ -225,7 +244,7 @@ class _Course:
 
 def _known_doubt() -> ErrorInfo:
     return ErrorInfo(
-        code="earlier_doubt", message="an earlier request may have created it, and no later one settled that"
+        code=EARLIER_DOUBT, message="an earlier request may have created it, and no later one settled that"
     )
 
 

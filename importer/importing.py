@@ -6,20 +6,24 @@ This is where the parts are put together; each of them knows only its neighbours
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import secrets
 import shutil
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from importer.adoption import STAMPS, adopted, refuse_unknown, stamps
+from importer.adoption import adopted, refuse_unknown
 from importer.advice import rows
 from importer.errors import ImporterError, InternalError, UsageError
+from importer.file_stamps import STAMPS, stamps
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.interrupts import Interrupts
@@ -52,9 +56,31 @@ def spooled(sources: Sequence[str], stream: BinaryIO) -> Iterator[Path | None]:
         yield None
         return
     with tempfile.NamedTemporaryFile(prefix="lead-importer-", suffix=".csv") as file:
-        shutil.copyfileobj(stream, file)
-        file.flush()
-        yield Path(file.name)
+        path = Path(file.name)
+        with _removed_when_ended(path):
+            shutil.copyfileobj(stream, file)
+            file.flush()
+            yield path
+
+
+@contextmanager
+def _removed_when_ended(path: Path) -> Iterator[None]:
+    """Let the process end by SIGTERM without leaving `path` behind, as long as nothing else heeds that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        # An exception might be lost wherever the signal happens to come.
+        with suppress(OSError):
+            path.unlink()
+        os._exit(128 + number)
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 async def import_files(
@@ -83,7 +109,7 @@ async def import_files(
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
         if not settings.dry_run and (lock := _account_lock(settings, account)):
-            lock.acquire()
+            _acquire(lock)
             stack.callback(lock.release)
         ledger = stack.enter_context(_ledger(settings, time.clock))
         told, unknown = _told_by_results(ledger, inputs, files, settings)
@@ -157,8 +183,10 @@ async def _conclude(
         try:
             await work()
         except ImporterError as error:
+            # A ledger that has failed says so at each step, and to whoever is told why the run stopped.
+            if str(error) not in (*report.notices, *map(str, stops[:1])):
+                report.notices.append(str(error))
             stops.append(error)
-            report.notices.append(str(error))
         report.exit_code = exit_code(report.totals, stops)
 
     async def compare() -> None:
@@ -224,6 +252,17 @@ def _account_lock(settings: Settings, account: str) -> ProcessLock | None:
     return account_lock(state, account_id(settings.base_url), settings.env)
 
 
+def _acquire(lock: ProcessLock) -> None:
+    try:
+        lock.acquire()
+    except OSError as error:
+        raise UsageError(
+            f"The lock of the account cannot be taken ({error.strerror or error}: {error.filename}). Remove "
+            "that file if it is not yours, or let the environment variable XDG_STATE_HOME name a folder of "
+            "yours."
+        ) from error
+
+
 def _told_by_results(
     ledger: SqliteLedger, inputs: Sequence[Input], files: Sequence[str], settings: Settings
 ) -> tuple[Told | None, list[str]]:
@@ -263,7 +302,13 @@ def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLe
     path = settings.ledger_path()
     if settings.ledger is None:
         # A folder that was named and is not there is a slip of the pen: a new ledger would know of nothing.
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(
+                f"The folder {path.parent} for the ledger cannot be made ({error.strerror}). "
+                "Give another place with --ledger."
+            ) from error
     if not settings.dry_run:
         with SqliteLedger(path, clock=clock) as ledger:
             yield ledger

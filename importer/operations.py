@@ -7,9 +7,9 @@ evidence                                                    ending
 ==========================================================  ==================================================
 no byte of the request was handed to a connection           :class:`TryAgain`
 429                                                         :class:`TryAgain`, after Retry-After
-5xx in the API's own error format                           :class:`TryAgain`
+5xx or 408 in the API's own error format                    :class:`TryAgain`
 503 with Retry-After                                        :class:`TryAgain`, after Retry-After
-reason ``invalid_signature``, 401, 403, 404, 405, 3xx       :class:`SetUpWrong`
+reason ``invalid_signature``, 401, 403, 404, 405, 407, 3xx  :class:`SetUpWrong`
 another 4xx, or 2xx, in the API's own error format          :class:`Rejected`
 2xx with an application of our customer                     :class:`Created`
 any other 2xx                                               :class:`InDoubt`, not to be sent again at all
@@ -50,7 +50,7 @@ MESSAGE_LIMIT = 300
 # A clock that is off by less is not worth telling; the API does not say how far it may be.
 _NOTABLE_SKEW_SECONDS = 30
 
-_SET_UP_STATUSES = {401, 403, 404, 405}
+_SET_UP_STATUSES = {401, 403, 404, 405, 407}
 _SET_UP_REASONS = {"invalid_signature"}
 _REASONS_OF_CREDENTIALS = {*_SET_UP_REASONS, "invalid_token"}
 
@@ -104,7 +104,8 @@ def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
         return SetUpWrong(_with_set_up_advice(error, answer, now))
     if answer.status == 429 or (answer.status == 503 and answer.retry_after):
         return TryAgain(error, _wait_seconds(answer.retry_after, now))
-    if told and 500 <= answer.status < 600:
+    # 408 says that the request did not come whole in time (RFC 9110, section 15.5.9): no fault of the row.
+    if told and (answer.status == 408 or 500 <= answer.status < 600):
         return TryAgain(error)
     if told and 200 <= answer.status < 500:
         return Rejected(error)
@@ -230,6 +231,8 @@ def _with_set_up_advice(error: ErrorInfo, answer: Answer, now: float) -> ErrorIn
         advice = f"it redirects to {_line(answer.location) or 'elsewhere'}; check --base-url and --env"
     elif answer.status in (404, 405):
         advice = "there is no such operation at this address; check --base-url and --env"
+    elif answer.status == 407:
+        advice = "the proxy wants credentials; give them in HTTPS_PROXY, or go without the proxy"
     elif abs(skew) >= _NOTABLE_SKEW_SECONDS:
         direction = "ahead of" if skew > 0 else "behind"
         advice = (

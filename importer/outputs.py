@@ -10,9 +10,9 @@ from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
 
-from importer.adoption import is_as_written
 from importer.disks import stamp_of
 from importer.errors import ResultsError, SheetError, UnusualWorkbookError, UsageError
+from importer.file_stamps import is_as_written
 from importer.formulas import undefuse
 from importer.intake import Input, Selection, open_inputs, path_of
 from importer.ledger import Ledger
@@ -46,7 +46,7 @@ def write_files(
     """
     sources = report.files
     for source in sources:
-        report.notices += _keep_what_was_mended(source, sources, settings, ledger)
+        report.notices += _keep_what_was_mended(source, sources, settings, ledger, run)
     # One --results has the rows of all files.
     together = settings.results is not None and not go_beside_the_leads(sources, settings.results)
     if settings.results is not None and together:
@@ -248,12 +248,15 @@ def _write_own_rows_to_mend(output: _Output) -> bool:
 
 
 def _keep_what_was_mended(
-    source: str, sources: Sequence[str], settings: Settings, ledger: Ledger
+    source: str, sources: Sequence[str], settings: Settings, ledger: Ledger, before: int | None
 ) -> list[str]:
-    """Move rows that somebody has mended out of the way of new ones; return what the person should know."""
+    """Move rows that somebody has mended out of the way of new ones; return what the person should know.
+
+    They are as the last run wrote them, the last one `before` a run that is about to write them anew.
+    """
     path = retry_path(source, sources, settings.results)
     results = results_path(source, sources, settings.results)
-    run = ledger.last_run(path_of(source))
+    run = ledger.last_run(path_of(source), before=before)
     if run is not None and is_as_written(ledger, run, path):
         return []
     try:
@@ -336,7 +339,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         run = ledger.last_run(path_of(source))
         if run is None:
             raise _unknown(source, path)
-        kept = _keep_what_was_mended(source, [source], settings, ledger)
+        kept = _keep_what_was_mended(source, [source], settings, ledger, None)
         inputs: Sequence[Input] = []
         notices: list[str] = []
         refused: UsageError | None = None

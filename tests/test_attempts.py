@@ -30,7 +30,7 @@ from importer.attempts import (
     Surroundings,
 )
 from importer.errors import ImporterError, LedgerError
-from importer.ledger import LeadState, state_after
+from importer.ledger import EARLIER_DOUBT, LeadState, state_after
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import (
     Answer,
@@ -70,6 +70,7 @@ BROKEN = Answer(status=500, body=REFUSAL % (13, b"internal"))
 PAGE = Answer(status=502, body=b"<html>")
 BUSY = Answer(status=429, body=b"", retry_after="20")
 AWAY = Answer(status=503, body=b"", retry_after="601")
+EARLIER = ErrorInfo(code="timeout", message="earlier")
 LOST = NoAnswer(code="disconnected", message="lost", handed_over=True)
 NOT_CONNECTED = NoAnswer(code="connect", message="no connection", handed_over=False)
 
@@ -128,8 +129,7 @@ class Bench:
     async def enrolled(self, *, doubtful: bool = False, customer: int = 1333) -> PendingLead:
         run = await reading(self.ledger)
         if doubtful:
-            error = ErrorInfo(code="timeout", message="earlier")
-            await run.sent(customer, InDoubt(error))
+            await run.sent(customer, InDoubt(EARLIER))
             run = await reading(self.ledger)
         (standing,) = await run.enrol(customer, policy=RESEND)
         self.run, self.lead = run.run, standing.lead
@@ -309,7 +309,7 @@ async def test_a_doubtful_lead_that_is_not_tried_stays_in_doubt_as_it_was(bench:
     end, _ = await submitted(bench, doubtful=True, resend=True)
     assert isinstance(end, InDoubt)
     (row,) = bench.ledger.result_rows(bench.run)
-    assert row.error == ErrorInfo(code="timeout", message="earlier")
+    assert row.error == EARLIER
 
 
 async def test_a_lead_that_is_pending_again_is_so_before_the_pause(bench: Bench) -> None:
@@ -355,7 +355,9 @@ async def test_a_doubt_of_an_earlier_run_is_not_taken_back_either(bench: Bench, 
     end, _ = await submitted(bench, step, attempts=1, resend=True, doubtful=True)
     assert isinstance(end, InDoubt)
     assert end.resendable
-    assert end.error.code == "earlier_doubt"
+    assert end.error.code == EARLIER_DOUBT
+    (row,) = bench.ledger.result_rows(bench.run)
+    assert row.error == EARLIER
 
 
 async def test_an_application_settles_a_doubt_of_an_earlier_run(bench: Bench) -> None:
@@ -441,6 +443,19 @@ async def test_leads_that_are_submitted_together_do_not_share_their_tries(bench:
     assert [script.calls for script in scripts] == [3, 2, 1]
 
 
+async def test_an_id_that_another_lead_was_given_is_believed_of_the_first_alone(bench: Bench) -> None:
+    run = await reading(bench.ledger)
+    first, second, third = await run.enrol(1, 2, 3)
+    bench.run = run.run
+    submitter = bench.submitter(Script([CREATED, CREATED, CREATED]), resend=True)
+    ends = [await submitter.submit(PendingLead(LEAD, standing.lead)) for standing in (first, second, third)]
+    assert isinstance(ends[0], Created)
+    for end in ends[1:]:
+        assert isinstance(end, InDoubt)
+        assert (end.error.code, end.resendable) == ("repeated_application_id", False)
+    assert run.outcomes() == [OutcomeName.CREATED, OutcomeName.IN_DOUBT, OutcomeName.IN_DOUBT]
+
+
 STEPS: list[Step] = [
     CREATED,
     REJECTED,
@@ -508,7 +523,9 @@ def test_whatever_comes_nothing_is_sent_without_proof_and_the_ledger_knows_it(
     (row,) = ledger.result_rows(bench.run)
     assert row.attempts == len(endings)
     assert row.application == (end.application if isinstance(end, Created) else None)
-    assert row.error == (None if isinstance(end, Created) else end.error)
+    told = None if isinstance(end, Created) else end.error
+    # What an earlier run met says more than that it met something.
+    assert row.error == (EARLIER if told and told.code == EARLIER_DOUBT else told)
 
 
 # The same decisions over the real transport; nothing but the connection is missing.

@@ -160,6 +160,19 @@ def test_rows_that_somebody_has_mended_are_never_overwritten(
         assert "Bình" not in retry.read_text(encoding="utf-8")
 
 
+def test_rows_to_mend_that_nobody_touched_are_not_kept_when_the_results_were(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    (tmp_path / "leads.csv").write_text(",".join(HEADERS) + "\n1,,0901234567,x\n", encoding="utf-8")
+    for _ in range(2):
+        assert command("run", "leads.csv", *local(api, tmp_path)).code == 1
+        os.utime(tmp_path / "leads.results.csv", (1, 1))
+    assert not list(tmp_path.glob("*kept*"))
+    (tmp_path / "leads.retry.csv").write_text("mended")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 1
+    assert [path.read_text() for path in tmp_path.glob("*kept*")] == ["mended"]
+
+
 def test_a_reader_that_leaves_does_not_change_the_exit_code(
     command: Command, api: LocalApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

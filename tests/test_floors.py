@@ -100,6 +100,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "report": ("report",),
         "intake": ("intake",),
         "findings": ("findings",),
+        "file_stamps": ("file_stamps",),
         "blanks": ("blanks",),
         "places": ("places",),
     },

@@ -513,7 +513,7 @@ async def test_only_its_owner_may_read_the_ledger_and_what_is_beside_it(path: Pa
     try:
         with SqliteLedger(path) as ledger:
             await (await reading(ledger)).enrol(1)
-            names = ("", "-wal", ".lock", ".holder")
+            names = ("", "-wal", ".lock", ".holder", ".open")
             assert modes(path.parent) == {f"{path.name}{name}": "0o600" for name in names}
     finally:
         os.umask(mask)
@@ -752,7 +752,7 @@ async def test_a_full_disk_stops_all_that_is_new_and_keeps_every_outcome_that_is
         await run.send(kept.lead, CREATED)
         await ledger.intend(run.run, under_way.lead, 1)
         writer_of(ledger).call(lambda connection: connection.execute("PRAGMA max_page_count = 12").fetchall())
-        with pytest.raises(LedgerError, match="disk is full"):
+        with pytest.raises(LedgerError, match="is full, so nothing more is sent"):
             await run.enrol(*range(100, 3000))
         with pytest.raises(LedgerError, match="so nothing more is sent"):
             await run.enrol(3)

@@ -169,6 +169,8 @@ EVIDENCE: list[tuple[str, int, bytes, dict[str, Any], type[object]]] = [
         {},
         InDoubt,
     ),
+    ("407 as a page", 407, HTML, {}, SetUpWrong),
+    ("408 in the format", 408, refusal(408), {}, TryAgain),
     ("408 as a page", 408, HTML, {}, InDoubt),
     ("500 as a page", 500, HTML, {}, InDoubt),
     ("500 with half a body", 500, refusal(500), {"complete": False}, InDoubt),

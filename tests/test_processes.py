@@ -76,6 +76,38 @@ async def test_an_interrupted_run_that_is_started_again_ends_with_every_row_crea
         assert (outcomes.count("existing"), outcomes.count("created")) == (created, ROWS - created)
 
 
+@pytest.mark.parametrize("command", ["check", "run"])
+async def test_leads_from_standard_input_do_not_stay_behind_when_reading_is_ended(
+    tmp_path: Path, command: str
+) -> None:
+    options = ["--env", "local"] if command == "run" else []
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "importer", command, "-", *options),
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "TMPDIR": str(tmp_path),
+            "XDG_STATE_HOME": str(tmp_path / "state"),
+        },
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"customer_id,name,phone,address\n" + b"1,An,0901234567,x\n" * 20_000)
+    await process.stdin.drain()
+
+    def copies() -> list[Path]:
+        return list(tmp_path.glob("lead-importer-*.csv"))
+
+    await until(lambda: bool(copies()))
+    process.terminate()
+    assert (await finished(process)).code == 143
+    assert copies() == []
+
+
 async def test_a_second_signal_stops_waiting_for_answers(tmp_path: Path) -> None:
     write_leads(tmp_path / "leads.csv", 40)
     async with LocalApi(LOCAL_CREDENTIALS, faults=[parse_fault("delay:seconds=50,customer=1010")]) as api:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import os
 import signal
 import sys
 import time
 from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -299,6 +300,9 @@ def _load(options: dict[str, object]) -> Loaded:
 
 def main() -> None:
     """Run the command line; whatever happens, a person reads one clear message and no traceback."""
+    # A process that was started without them has none to print to.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         # A terminal or log in an old encoding gets a question mark for a sign that it cannot show.
         if isinstance(stream, io.TextIOWrapper):
@@ -320,6 +324,10 @@ def main() -> None:
         sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
         _end(unexpected(error))
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123 - it is open until the process ends
 
 
 def _end(error: ImporterError) -> None:

@@ -24,13 +24,20 @@ if TYPE_CHECKING:
 
 @contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """Print to a pipe whose reader may go at any time: the exit code tells of the work, not of the reader."""
+    """Print to where nobody may read it, such as a pipe that was closed or a disk that is full.
+
+    The exit code tells of the work, not of the reader.
+    """
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
-        # So that nothing tries to write what is left when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                # So that nothing tries to write what is left when the process ends.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 async def serve(api: LocalApi, port: int) -> None:

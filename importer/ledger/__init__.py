@@ -40,6 +40,9 @@ from importer.model import (
     RowEnd,
 )
 
+EARLIER_DOUBT = "earlier_doubt"
+"""The code of an error that says no more than that a lead was in doubt before: the reason of that is kept."""
+
 
 class LeadState(IntEnum):
     """Where a lead is in its life; the numbers are what a store keeps, so they never change."""
@@ -223,7 +226,8 @@ class Ledger(Protocol):
         """Note how a lead ended, or with :class:`NotAttempted` that it was proved not to be processed.
 
         Returns at once: it is on disk no later than anything that is called after it, so nothing that the
-        caller does meanwhile can keep it from being written.
+        caller does meanwhile can keep it from being written. Where the error is but :data:`EARLIER_DOUBT`,
+        the reason of that doubt stays.
         """
 
     async def flush(self) -> None:
@@ -251,8 +255,8 @@ class Ledger(Protocol):
     def summary_of(self, run: int) -> Mapping[str, object]:
         """Return what :meth:`end_run` noted of a run; nothing while it goes on, or if it was killed."""
 
-    def last_run(self, path: str) -> int | None:
-        """Return the newest run that read the file at `path`, or None."""
+    def last_run(self, path: str, *, before: int | None = None) -> int | None:
+        """Return the newest run that read the file at `path`, `before` a run if one is given, or None."""
 
     def open_leads(self, path: str) -> list[OpenLead]:
         """Return the leads of the file at `path` that may be answered, in the order of its rows."""

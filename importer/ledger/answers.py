@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from importer.errors import UsageError
 from importer.ledger import Answer, GivenAnswer, LeadState, OpenLead, Said, state_answered
@@ -52,7 +52,8 @@ def record_answers(
     connection: sqlite3.Connection, answers: Sequence[Answer], answered_at: str, answered_by: str, now: int
 ) -> None:
     """Record all of these answers; raise :class:`UsageError`, with nothing written, if one cannot be."""
-    earlier = [_refuse(connection, answer) for answer in answers]
+    answered = {answer.lead for answer in answers}
+    earlier = [_refuse(connection, answer, answered) for answer in answers]
     for answer, state in zip(answers, earlier, strict=True):
         application_id = packed(answer.application_id) if answer.application_id else None
         connection.execute(
@@ -68,7 +69,7 @@ def record_answers(
         )
 
 
-def _refuse(connection: sqlite3.Connection, answer: Answer) -> LeadState:
+def _refuse(connection: sqlite3.Connection, answer: Answer, answered: Set[int]) -> LeadState:
     """Return the state in doubt that an answer is about; raise :class:`UsageError` if there is none."""
     found = connection.execute(
         "SELECT lead.state, lead.application_id, sheet.source, sheet.name, lead.row FROM lead "
@@ -89,16 +90,18 @@ def _refuse(connection: sqlite3.Connection, answer: Answer) -> LeadState:
             "again. Look for the customer in the Tini console, and answer --created or --not-created."
         )
     if answer.said is Said.CREATED:
-        _refuse_known(connection, answer, place)
+        _refuse_known(connection, answer, place, answered)
     return doubtful
 
 
-def _refuse_known(connection: sqlite3.Connection, answer: Answer, place: Place) -> None:
-    other = connection.execute(
-        "SELECT sheet.source, sheet.name, lead.row FROM lead JOIN sheet ON sheet.id = lead.sheet "
-        "WHERE lead.application_id = ? AND lead.id <> ?",
-        (packed(answer.application_id), answer.lead),
-    ).fetchone()
+def _refuse_known(connection: sqlite3.Connection, answer: Answer, place: Place, answered: Set[int]) -> None:
+    """Refuse the application of another lead, unless that is `answered` anew: ids may have been mixed up."""
+    others = connection.execute(
+        "SELECT lead.id, sheet.source, sheet.name, lead.row FROM lead JOIN sheet ON sheet.id = lead.sheet "
+        "WHERE lead.application_id = ?",
+        (packed(answer.application_id),),
+    ).fetchall()
+    other = next((where for lead, *where in others if lead not in answered), None)
     if other is not None:
         raise UsageError(
             f"{place}: the application {answer.application_id} belongs to {Place(*other)}. Check the id."

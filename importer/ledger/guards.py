@@ -1,13 +1,17 @@
 """What a ledger must be before it is trusted: of a version that is known, whole, and each lead as written.
 
 SQLite's own check finds what is wrong with the structure of the file, but a byte that flipped within a value
-is a value to it. So each lead carries a checksum of all that decides whether it is sent.
+is a value to it. So each lead carries a checksum of all that decides whether it is sent. Nor does it miss a
+log that somebody has tidied away after a crash, with the newest outcomes in it. So a mark stands beside the
+file for as long as the log may hold what the file does not.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import LedgerError, UsageError
@@ -23,6 +27,9 @@ UPDATE lead SET checksum = {statements.CHECKSUM};
 {statements.ANSWER_TABLE.strip()};
 PRAGMA user_version = 2
 """  # noqa: S608 - see above
+
+_UNCERTAIN = "it no longer tells for certain what was sent already"
+_START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
 
 _MIGRATIONS = {1: _FROM_1}
 """What brings a ledger of this version to the next one; statements end with a line."""
@@ -78,12 +85,48 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
         raise damaged(path, f"lead {altered[0]} is not as it was written")
 
 
+def refuse_without_log(path: Path) -> None:
+    """Raise :class:`LedgerError` if the log that must be beside the ledger is not."""
+    if _mark(path).exists() and not _log(path).exists():
+        raise LedgerError(
+            f"The ledger {path} lacks its log {_log(path).name}, which has what was noted last, so nothing "
+            f"is sent: {_UNCERTAIN}. Put the log back; if it is gone, {_START_ANEW}."
+        )
+
+
+def mark_open(path: Path) -> None:
+    """Note that from now on the log may hold what the file does not."""
+    with suppress(OSError):
+        os.close(os.open(_mark(path), os.O_WRONLY | os.O_CREAT, 0o600))
+
+
+def settle(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring everything into the file before `connection` is closed, so that the log may go."""
+    (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if not busy:
+        _mark(path).unlink(missing_ok=True)
+
+
+def note_closed(path: Path) -> None:
+    """Note that the ledger is closed; SQLite has removed its log if that holds nothing any more."""
+    if not _log(path).exists():
+        with suppress(OSError):
+            _mark(path).unlink(missing_ok=True)
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(f"{path.name}.open")
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
 def damaged(path: Path, why: str) -> LedgerError:
     """Return the error for a ledger that cannot be trusted."""
     return LedgerError(
-        f"The ledger {path} is damaged ({why}), so nothing is sent: it no longer tells for certain what was "
-        "sent already. Put a copy of it from before in its place, or start a new one with --ledger NEW and "
-        "--adopt RESULTS for each results file that you have."
+        f"The ledger {path} is damaged ({why}), so nothing is sent: {_UNCERTAIN}. Put a copy of it from "
+        f"before in its place, or {_START_ANEW}."
     )
 
 

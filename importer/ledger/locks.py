@@ -7,6 +7,7 @@ one never blocks. Who holds it stands in a file beside it, which is for the mess
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 import time
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from importer.errors import LedgerBusyError
+from importer.errors import LedgerBusyError, UsageError
 
 
 class ProcessLock:
@@ -54,7 +55,8 @@ class ProcessLock:
 def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
     """Return the lock of an account in an environment, whichever ledger a run uses.
 
-    It is in the user's folder `state`, or, where that cannot be written, among the system's temporary files.
+    It is in the user's folder `state`, or, where that cannot be written, in a folder of the user's among the
+    system's temporary files. Raises :class:`UsageError` if somebody else has made that one.
     """
     folder = state / "accounts"
     try:
@@ -65,8 +67,24 @@ def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
     except OSError:
         writable = False
     if not writable:
-        folder = Path(tempfile.gettempdir())
+        folder = _temporary_folder(state)
     return ProcessLock(
-        folder / f"lead-importer-{account}-{environment}",
-        f"this account in the environment {environment}",
+        folder / f"lead-importer-{account}-{environment}", f"this account in the environment {environment}"
+    )
+
+
+def _temporary_folder(state: Path) -> Path:
+    user = os.getuid() if hasattr(os, "getuid") else None
+    folder = Path(tempfile.gettempdir()) / f"lead-importer-{user}"
+    try:
+        folder.mkdir(exist_ok=True, mode=0o700)
+        # Anybody can make a link of that name there, to a file that must not be written.
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and user in (None, found.st_uid) and os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    raise UsageError(
+        f"Neither {state} nor {folder} can be written by this user, and one of them is needed for the lock "
+        "of the account. Let the environment variable XDG_STATE_HOME name a folder of yours."
     )

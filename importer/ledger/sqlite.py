@@ -74,9 +74,13 @@ class SqliteLedger:
         except OSError as error:
             self._lock.release()
             raise self._unusable(error) from error
-        self._writer = SqliteWriter(self.path, admit=self._admit)
         try:
+            guards.refuse_without_log(self.path)
+            self._writer = SqliteWriter(
+                self.path, admit=self._admit, dismiss=partial(guards.settle, path=self.path)
+            )
             self._writer.call(self._open)
+            guards.mark_open(self.path)
         except BaseException:
             self.__exit__()
             raise
@@ -85,8 +89,7 @@ class SqliteLedger:
     def __exit__(self, *_: object) -> None:
         """Write what is waiting, and let go of the file."""
         if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+            self._close(self._writer)
         self._lock.release()
 
     async def begin_run(self, start: RunStart) -> int:
@@ -176,11 +179,12 @@ class SqliteLedger:
         summary: Mapping[str, object] = json.loads(found[0]) if found and found[0] else {}
         return summary
 
-    def last_run(self, path: str) -> int | None:
+    def last_run(self, path: str, *, before: int | None = None) -> int | None:
         """See :meth:`importer.ledger.Ledger.last_run`."""
         (found,) = self._open_writer.call(
             lambda connection: connection.execute(
-                "SELECT max(run) FROM sheet WHERE path = ?", (storable(path),)
+                "SELECT max(run) FROM sheet WHERE path = ?1 AND (?2 IS NULL OR run < ?2)",
+                (storable(path), before),
             ).fetchone()
         )
         return None if found is None else int(found)
@@ -203,14 +207,17 @@ class SqliteLedger:
 
         Nothing else can be done with this object then. Raises :class:`UsageError` if that cannot be written.
         """
-        writer = self._open_writer
-        self._writer = None
         # Once closed, everything is in the one file.
-        writer.close()
+        self._close(self._open_writer)
         try:
             shutil.copyfile(self.path, path)
         except OSError as error:
             raise self._unusable(error) from error
+
+    def _close(self, writer: SqliteWriter) -> None:
+        self._writer = None
+        writer.close()
+        guards.note_closed(self.path)
 
     def _now(self) -> int:
         return int(self._clock() * 1000)

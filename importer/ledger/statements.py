@@ -8,6 +8,7 @@ from itertools import count
 
 from importer.errors import InternalError
 from importer.ledger import (
+    EARLIER_DOUBT,
     SENDABLE,
     Entry,
     Known,
@@ -197,13 +198,13 @@ def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, n
 
 
 def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, attempts: int, now: int) -> None:
-    """Note how a lead ended."""
+    """Note how a lead ended; the reason of an earlier doubt that nothing settled stays."""
     application = end.application if isinstance(end, Created) else None
     error = None if isinstance(end, Created) else end.error
     # Whatever a caller gets wrong, a created lead stays created: it must never become one that may be sent.
     connection.execute(
         "UPDATE lead SET state = ?1, run = ?2, attempts = ?3, changed_at = ?4, application_id = ?5, "
-        "status = ?6, created_at = ?7, error = ?8, "
+        "status = ?6, created_at = ?7, error = iif(?11, coalesce(error, ?8), ?8), "
         "checksum = lead_checksum(key, customer_id, ?1, ?2, ?3, ?5) WHERE id = ?9 AND state <> ?10",
         (
             state_after(end),
@@ -216,6 +217,7 @@ def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, att
             packed_error(error) if error else None,
             lead,
             LeadState.CREATED,
+            error is not None and error.code == EARLIER_DOUBT,
         ),
     )
 

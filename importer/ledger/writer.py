@@ -46,12 +46,20 @@ class SqliteWriter:
     (:class:`LedgerBusyError` if another program has it, :class:`UsageError` if it is no database). What was
     posted is kept, and written when :meth:`mend` or :meth:`close` finds that the database works again: an
     outcome that is known must not be lost to a disk that was full for a moment. `admit` looks at a database
-    before anything of it is changed; what it raises is raised by all work.
+    before anything of it is changed; what it raises is raised by all work. `dismiss` is called before the
+    database is closed; what it raises is not told.
     """
 
-    def __init__(self, path: Path, *, admit: Work[object] = lambda connection: None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        admit: Work[object] = lambda connection: None,
+        dismiss: Work[object] = lambda connection: None,
+    ) -> None:
         self._path = path
         self._admit = admit
+        self._dismiss = dismiss
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken: ImporterError | None = None
         self._kept: list[_Job] = []
@@ -116,6 +124,8 @@ class SqliteWriter:
                 unfinished.error = unfinished.error or self._broken
             _deliver(jobs)
         if connection is not None:
+            with suppress(sqlite3.Error, OSError):
+                self._dismiss(connection)
             with suppress(sqlite3.Error):
                 connection.close()
 
@@ -153,6 +163,12 @@ class SqliteWriter:
         if name == "SQLITE_NOTADB":
             return UsageError(
                 f"{self._path} is no ledger, and was left as it is. Give another file with --ledger."
+            )
+        if name == "SQLITE_FULL":
+            return LedgerError(
+                f"The disk of the ledger {self._path} is full, so nothing more is sent. Free some space, and "
+                "run the same command again: what was written before is kept, and a row whose outcome was "
+                "not is in doubt then."
             )
         if isinstance(error, sqlite3.Error):
             return LedgerError(
