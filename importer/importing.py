@@ -55,12 +55,14 @@ def spooled(sources: Sequence[str], stream: BinaryIO) -> Iterator[Path | None]:
     if STANDARD_INPUT not in sources:
         yield None
         return
-    with tempfile.NamedTemporaryFile(prefix="lead-importer-", suffix=".csv") as file:
-        path = Path(file.name)
-        with _removed_when_ended(path):
-            shutil.copyfileobj(stream, file)
-            file.flush()
+    path = Path(tempfile.gettempdir()) / f"lead-importer-{secrets.token_hex(8)}.csv"
+    with _removed_when_ended(path):
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                shutil.copyfileobj(stream, file)
             yield path
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

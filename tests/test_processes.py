@@ -104,6 +104,7 @@ async def test_leads_from_standard_input_do_not_stay_behind_when_reading_is_ende
 
     await until(lambda: bool(copies()))
     process.terminate()
+    process.stdin.close()
     assert (await finished(process)).code == 143
     assert copies() == []
 
