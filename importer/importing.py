@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from importer.errors import ImporterError, InternalError, UsageError
+from importer.failpoints import refuse_unsafe
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.interrupts import Interrupts
@@ -71,6 +72,7 @@ async def import_files(
     then. What stops it later is told in the report.
     """
     time = time or system_time()
+    refuse_unsafe(settings.env)
     credentials, lacking = _credentials(settings)
     with ExitStack() as stack:
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)

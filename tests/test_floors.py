@@ -15,6 +15,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"version": ("importer",), "errors": ("errors",), "model": ("model",)},
     # Pure: no files, no network.
     {
+        "failpoints": ("failpoints",),
         "formulas": ("formulas",),
         "interrupts": ("interrupts",),
         "mojibake": ("mojibake",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
+import os
 import signal
 import sys
 from contextlib import nullcontext, suppress
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from importer import __version__
+from importer import __version__, failpoints
 from importer.cli.options import (
     Attempts,
     BaseUrl,
@@ -280,6 +281,7 @@ def main() -> None:
     # of the time of a check.
     gc.set_threshold(50_000)
     try:
+        failpoints.arm(os.environ)
         app()
     except ImporterError as error:
         _end(error)

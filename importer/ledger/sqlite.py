@@ -19,7 +19,9 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
+from importer import failpoints
 from importer.errors import InternalError, UsageError
+from importer.failpoints import Point
 from importer.ledger import (
     Answer,
     Entry,
@@ -61,6 +63,7 @@ class SqliteLedger:
             # Before the lock, so that nothing is left beside a file that cannot be.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             self._lock.acquire()
+            failpoints.reached(Point.LEDGER_LOCKED)
         except OSError as error:
             self._lock.release()
             raise self._unusable(error) from error
@@ -77,6 +80,7 @@ class SqliteLedger:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+            failpoints.reached(Point.LEDGER_CLOSED)
         self._lock.release()
 
     async def begin_run(self, start: RunStart) -> int:
@@ -215,8 +219,10 @@ class SqliteLedger:
     def _open(self, connection: sqlite3.Connection) -> None:
         guards.prepare(connection)
         guards.bring_up_to_date(connection)
+        failpoints.reached(Point.TABLES_READY)
         guards.refuse_damaged(connection, self.path)
         statements.doubt_interrupted(connection)
+        failpoints.reached(Point.DOUBT_WRITTEN)
 
     def _enrol(
         self,
@@ -256,4 +262,5 @@ class SqliteLedger:
                 )
             )
         connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        failpoints.reached(Point.ROWS_ENROLLED)
         return standings

@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Mapping
 from itertools import count
 
+from importer import failpoints
 from importer.errors import InternalError
+from importer.failpoints import Point
 from importer.ledger import (
     SENDABLE,
     Entry,
@@ -157,6 +159,7 @@ def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, n
         "checksum = lead_checksum(key, customer_id, ?1, ?2, ?3, application_id) WHERE id = ?5",
         (LeadState.SENDING, run, attempts, now, lead),
     )
+    failpoints.reached(Point.INTENT_WRITTEN)
 
 
 def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, attempts: int, now: int) -> None:
@@ -181,6 +184,7 @@ def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, att
             LeadState.CREATED,
         ),
     )
+    failpoints.reached(Point.OUTCOME_WRITTEN)
 
 
 def end_run(
@@ -195,6 +199,7 @@ def end_run(
             "WHERE newer.run = ? AND older.run < ?)",
             (run, run, run),
         )
+    failpoints.reached(Point.RUN_END_WRITTEN)
 
 
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
