@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from importer.failpoints import Safeguard
+from importer.ledger.writer import SqliteWriter
 from tests.proof.attacks import attack
 from tests.proof.campaign import Figures, campaign
 from tests.proof.oracle import Promise
@@ -20,6 +21,16 @@ def test_kills_create_leads_twice_without_this_safeguard(
 ) -> None:
     found = without[safeguard] = attack(tmp_path / "campaign", "without", 60, without=safeguard)
     assert found.broken(Promise.ONCE), f"{found.kills} kills found nothing"
+
+
+def test_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
+    # No kill of a process can show this: what the system was given to write, it writes. A power cut could.
+    writer = SqliteWriter(tmp_path / "ledger.sqlite3")
+    try:
+        (synchronous,) = writer.call(lambda connection: connection.execute("PRAGMA synchronous").fetchone())
+        assert synchronous == 2, "2 is FULL: SQLite syncs its log at every commit"
+    finally:
+        writer.close()
 
 
 def test_commands_side_by_side_create_a_lead_twice_without_the_lock(
