@@ -226,7 +226,11 @@ class Ledger(Protocol):
         """Yield what is known of the run's rows, in their order: of those of one file, given its `path`."""
 
     def last_run(self, path: str) -> int | None:
-        """Return the newest run that read the file at `path`, or None."""
+        """Return the newest run that read the file at `path`, or None.
+
+        One that never ended, since it was killed, counts only if it read no fewer rows of the file than the
+        one before: else what is known of the rest would no longer be told.
+        """
 
     def open_leads(self, path: str) -> list[OpenLead]:
         """Return the leads of the file at `path` that may be answered, in the order of its rows."""

@@ -156,12 +156,7 @@ class SqliteLedger:
 
     def last_run(self, path: str) -> int | None:
         """See :meth:`importer.ledger.Ledger.last_run`."""
-        (found,) = self._open_writer.call(
-            lambda connection: connection.execute(
-                "SELECT max(run) FROM sheet WHERE path = ?", (storable(path),)
-            ).fetchone()
-        )
-        return None if found is None else int(found)
+        return self._open_writer.call(lambda connection: statements.last_run(connection, storable(path)))
 
     def open_leads(self, path: str) -> list[OpenLead]:
         """See :meth:`importer.ledger.Ledger.open_leads`."""

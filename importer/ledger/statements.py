@@ -202,6 +202,23 @@ def end_run(
     failpoints.reached(Point.RUN_END_WRITTEN)
 
 
+def last_run(connection: sqlite3.Connection, path: str) -> int | None:
+    """Return the newest run that read the file at `path`, but for a killed one that read less of it."""
+    last: int | None = None
+    most = -1
+    for run, ended, rows in connection.execute(
+        "SELECT sheet.run, run.summary IS NOT NULL, count(entry.position) FROM sheet "
+        "JOIN run ON run.id = sheet.run LEFT JOIN entry ON entry.run = sheet.run AND entry.sheet = sheet.id "
+        "WHERE sheet.path = ? GROUP BY sheet.run ORDER BY sheet.run DESC",
+        (path,),
+    ):
+        if rows > most:
+            last, most = run, rows
+        if ended:
+            break
+    return last
+
+
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
     """Return how many rows of a run stand at each outcome."""
     counts = dict.fromkeys(OutcomeName, 0)
