@@ -86,8 +86,9 @@ def _strike(large: Campaign, place: Point | Moment | None, chance: random.Random
     if doubtful and (place is Point.ANSWERS_WRITTEN or (place in OF_RESOLVE and chance.random() < 0.2)):
         large.resolve(chance.choice(doubtful), _plan(place, 3, chance))
         return
-    if large.inputs and place in (Point.FILE_SYNCED, Point.FILE_IN_PLACE) and chance.random() < 0.3:
-        large.rewrite(chance.choice(list(large.inputs)), _plan(place, 1, chance))
+    imported = large.imported_inputs()
+    if imported and place in (Point.FILE_SYNCED, Point.FILE_IN_PLACE) and chance.random() < 0.3:
+        large.rewrite(chance.choice(imported), _plan(place, 1, chance))
         return
     files = list(large.inputs)[-1:]
     if not files or large.left_to_send(files[0]) < 10:

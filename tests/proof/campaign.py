@@ -57,6 +57,7 @@ Plan = AtPlace | AfterSeconds
 
 AT_RANDOM = "at-random"
 SUMMARY = "summary.json"
+HISTORY = "history"
 
 
 class Ending(Enum):
@@ -91,8 +92,8 @@ class Figures:
     """Kills by where they came."""
 
     seconds: float = 0.0
-    found: dict[Violation, None] = field(default_factory=dict)
-    """Each once, in the order in which they were found."""
+    found: dict[Violation, str] = field(default_factory=dict)
+    """Each once, in the order in which they were found, with the campaign and the command that showed it."""
 
     def add(self, other: Figures) -> None:
         """Count in what another campaign came to."""
@@ -106,6 +107,10 @@ class Figures:
         self.seconds += other.seconds
         self.found |= other.found
 
+    def complaints(self) -> list[str]:
+        """Return what was found, each with where it was."""
+        return [f"{violation}\n({where})" for violation, where in self.found.items()]
+
     def broken(self, promise: Promise) -> int:
         """Return how often a promise was found broken."""
         return sum(violation.promise is promise for violation in self.found)
@@ -118,7 +123,6 @@ class Campaign:
         self,
         folder: Path,
         api: Witness,
-        store: Path,
         *,
         concurrency: int = 8,
         without: Safeguard | None = None,
@@ -130,7 +134,7 @@ class Campaign:
 
         self.api = api
         self._folder = folder
-        self._store = store
+        self._history: list[str] = []
         self._ledger = folder / "ledger.sqlite3"
         self._concurrency = concurrency
         self._variables: Mapping[str, str] = {} if without is None else {UNSAFE: without}
@@ -181,12 +185,16 @@ class Campaign:
     def resolve(self, name: str, plan: Plan | None = None) -> bool:
         """Answer each doubt about a file as a person does who looks at the API; tell as :meth:`run` does."""
         self.api.settle()
-        ids = {created.key: created.application_id for created in created_applications(self._store)}
+        ids = {created.key: created.application_id for created in created_applications(self.api.store_path)}
         numbers = {row.key: row.row for row in reversed(self.inputs[name]) if row.key is not None}
         doubted = self._doubted() & numbers.keys()
         created = [f"--created={numbers[key]}={ids[key]}" for key in doubted & ids.keys()]
         not_created = [f"--not-created={numbers[key]}" for key in doubted - ids.keys()]
         return self._carried_out(self.command("resolve", name, *created, *not_created), plan) is Ending.KILLED
+
+    def imported_inputs(self) -> list[str]:
+        """Return the files that were imported to the end before."""
+        return [name for name in self.inputs if self._results_of(name).exists()]
 
     def doubtful_inputs(self) -> list[str]:
         """Return the files that have rows in doubt."""
@@ -214,6 +222,8 @@ class Campaign:
 
     def _carried_out(self, command: Command, plan: Plan | None) -> Ending:
         self.figures.runs += 1
+        self._history.append(f"command {self.figures.runs}: {' '.join(command.arguments)}; {plan}")
+        (self._folder / HISTORY).write_text("\n".join(self._history), encoding="utf-8")
         where = AT_RANDOM
         match plan:
             case AtPlace(Point() as place, number):
@@ -249,11 +259,6 @@ class Campaign:
                     f"after a kill {left} are in doubt, with {self._concurrency} under way at most",
                 )
             )
-        for name, rows in self.inputs.items():
-            # Of this run or the one before, but whole.
-            results = self._results_of(name)
-            if results.exists() and len(result_lines(results)) != len(rows):
-                self._find(Violation(Promise.NOTHING_LOST, f"{results.name} is not whole"))
         self._ask()
 
     def _ask(
@@ -265,7 +270,7 @@ class Campaign:
         settled: bool = False,
     ) -> None:
         # The API first: while the ledger is read, it may still create what a killed run has asked for.
-        applications = created_applications(self._store)
+        applications = created_applications(self.api.store_path)
         evidence = Evidence(
             leads=known_leads(self._ledger),
             applications=applications,
@@ -275,9 +280,17 @@ class Campaign:
             settled=settled,
         )
         self._find(*violations(evidence))
+        for name in self.imported_inputs():
+            # Of this run or of the one before, but whole.
+            told, there = len(result_lines(self._results_of(name))), len(self.inputs[name])
+            if told != there:
+                self._find(
+                    Violation(Promise.NOTHING_LOST, f"the results of {name} tell {told} of {there} rows")
+                )
 
     def _find(self, *found: Violation) -> None:
-        self.figures.found |= dict.fromkeys(found)
+        for violation in found:
+            self.figures.found.setdefault(violation, f"{self._folder.name}, {self._history[-1:]}")
 
     def _doubted(self) -> set[bytes]:
         return {lead.key for lead in known_leads(self._ledger) if lead.state in IN_DOUBT}
@@ -292,10 +305,9 @@ def campaign(
 ) -> Iterator[Campaign]:
     """Yield a campaign in `folder`, with an API of its own that misbehaves so."""
     folder.mkdir(parents=True)
-    store = folder / "store"
-    with api_beside(Witness(store, *map(parse_fault, faults))) as api:
-        assert isinstance(api, Witness)
-        yield Campaign(folder, api, store, concurrency=concurrency, without=without)
+    api = Witness(folder / "store", *map(parse_fault, faults))
+    with api_beside(api):
+        yield Campaign(folder, api, concurrency=concurrency, without=without)
 
 
 def _lead(number: int) -> dict[str, str]:

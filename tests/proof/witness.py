@@ -33,6 +33,7 @@ class Witness(LocalApi):
 
     def __init__(self, store: Path, *faults: FaultRule) -> None:
         super().__init__(LOCAL_CREDENTIALS, store=store, faults=faults)
+        self.store_path = store
         self.arrivals = threading.Semaphore(0)
         """Is released by each request that arrives."""
 
