@@ -55,7 +55,7 @@ def sweep(folder: Path, place: Point | Moment, *, resolving: bool = False) -> Fi
             figures.add(small.figures)
         if not killed:
             return figures
-    raise AssertionError
+    raise AssertionError("counting has no end")
 
 
 def attack(folder: Path, seed: str, kills: int, *, without: Safeguard | None = None) -> Figures:
