@@ -49,17 +49,14 @@ def adopted(paths: Sequence[Path], inputs: Sequence[Input], selection: Selection
     return Told(rows, customers.__contains__)
 
 
-def refuse_unknown(
-    ledger: Ledger, path: str, results: Path, selection: Selection, told: Told | None = None
-) -> None:
+def refuse_unknown(ledger: Ledger, results: Path, selection: Selection, told: Told | None = None) -> None:
     """Raise :class:`UsageError` if `results` tell of leads that neither the ledger nor `told` knows.
 
-    They are of the file of leads at `path`. What the ledger's last run with that file has written itself,
-    unchanged since, is not read. What cannot be read is refused, unless it is plain that it is no results.
+    What was written with this ledger, unchanged since, is not read. What cannot be read is refused, unless it
+    is plain that it is no results.
     """
     stamp = stamp_of(results)
-    run = ledger.last_run(path)
-    if stamp is None or stamp[0] == 0 or (run is not None and is_as_written(ledger, run, results)):
+    if stamp is None or stamp[0] == 0 or is_as_written(ledger, results):
         return
     unknown = _Unknown(ledger, told)
     try:

@@ -14,7 +14,9 @@ from typing import Protocol, assert_never
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
+from importer import failpoints
 from importer.errors import ImporterError
+from importer.failpoints import Point, Safeguard
 from importer.ledger import EARLIER_DOUBT, Ledger
 from importer.model import (
     Answer,
@@ -162,12 +164,14 @@ class Submitter:
         course.tries += 1
 
         async def intend() -> None:
-            await self._ledger.intend(self._run, pending.number, course.tries)
+            if not failpoints.is_missing(Safeguard.INTENT):
+                await self._ledger.intend(self._run, pending.number, course.tries)
 
         begun = self._around.timer()
         now = self._around.clock()
         headers = signed_headers(self._credentials, course.request.content, int(now * 1000))
         answer = await self._sender.send(course.request, headers, intend)
+        failpoints.reached(Point.ANSWER_READ)
         ending = self._unless_given_before(read_creation(pending.lead, answer, self._around.clock()))
         course.ending = ending
         if isinstance(ending, InDoubt):
@@ -175,6 +179,7 @@ class Submitter:
         # At once, since whatever goes wrong after this must not take the outcome with it; and even where no
         # intent was seen to be noted, since it may have been noted after the connection was given up.
         self._ledger.record(self._run, pending.number, self._conclude(course), course.tries)
+        failpoints.reached(Point.OUTCOME_POSTED)
         requested = not isinstance(answer, NoAnswer) or answer.handed_over
         seconds = self._around.timer() - begun
         self._around.told(AttemptEnded(pending, course.tries, ending, requested, seconds))

@@ -23,7 +23,7 @@ from typing import BinaryIO
 from importer.adoption import adopted, refuse_unknown
 from importer.advice import rows
 from importer.errors import ImporterError, InternalError, UsageError
-from importer.file_stamps import STAMPS, stamps
+from importer.failpoints import refuse_unsafe
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.interrupts import Interrupts
@@ -102,6 +102,7 @@ async def import_files(
     then. What stops it later is told in the report.
     """
     time = time or system_time()
+    refuse_unsafe(settings.env)
     credentials, lacking = _credentials(settings)
     with ExitStack() as stack:
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
@@ -202,8 +203,7 @@ async def _conclude(
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
 
     async def end() -> None:
-        summary = report.summary() | {STAMPS: stamps([*report.results, *report.retry_files])}
-        await ledger.end_run(run, summary, complete=runner.read_everything)
+        await ledger.end_run(run, report.summary(), complete=runner.read_everything)
 
     async def summarise() -> None:
         if settings.summary is not None:
@@ -281,7 +281,7 @@ def _told_by_results(
             if results.resolve() in taken:
                 continue
             try:
-                refuse_unknown(ledger, path_of(source), results, selection, told)
+                refuse_unknown(ledger, results, selection, told)
             except UsageError as error:
                 if not settings.dry_run:
                     raise

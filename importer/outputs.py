@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
@@ -12,7 +10,7 @@ from pathlib import Path
 
 from importer.disks import stamp_of
 from importer.errors import ResultsError, SheetError, UnusualWorkbookError, UsageError
-from importer.file_stamps import is_as_written
+from importer.file_stamps import is_as_written, note_written
 from importer.formulas import undefuse
 from importer.intake import Input, Selection, open_inputs, path_of
 from importer.ledger import Ledger
@@ -46,7 +44,7 @@ def write_files(
     """
     sources = report.files
     for source in sources:
-        report.notices += _keep_what_was_mended(source, sources, settings, ledger, run)
+        report.notices += _keep_what_was_mended(source, sources, settings, ledger)
     # One --results has the rows of all files.
     together = settings.results is not None and not go_beside_the_leads(sources, settings.results)
     if settings.results is not None and together:
@@ -68,6 +66,7 @@ def write_files(
         else:
             report.retry_files += retry_files
             report.notices += notices
+    note_written(ledger, [*report.results, *report.retry_files])
 
 
 @dataclass(frozen=True)
@@ -226,10 +225,6 @@ def _write_retry(output: _Output) -> tuple[list[Path], list[str]]:
         notices = [f"{path} is a plain workbook: nothing can be added to {output.source}, since {error}."]
     if not written:
         return [], notices
-    # The time by which a later run knows that nobody has mended the file since.
-    time = output.results_path.stat().st_mtime_ns
-    with suppress(OSError):
-        os.utime(path, ns=(time, time))
     return [path], notices
 
 
@@ -248,23 +243,16 @@ def _write_own_rows_to_mend(output: _Output) -> bool:
 
 
 def _keep_what_was_mended(
-    source: str, sources: Sequence[str], settings: Settings, ledger: Ledger, before: int | None
+    source: str, sources: Sequence[str], settings: Settings, ledger: Ledger
 ) -> list[str]:
-    """Move rows that somebody has mended out of the way of new ones; return what the person should know.
-
-    They are as the last run wrote them, the last one `before` a run that is about to write them anew.
-    """
+    """Move rows that somebody has mended out of the way of new ones; return what the person should know."""
     path = retry_path(source, sources, settings.results)
-    results = results_path(source, sources, settings.results)
-    run = ledger.last_run(path_of(source), before=before)
-    if run is not None and is_as_written(ledger, run, path):
+    if not path.is_file() or is_as_written(ledger, path):
         return []
+    kept = next(
+        kept for number in count(1) if not (kept := path.with_stem(f"{path.stem}.kept-{number}")).exists()
+    )
     try:
-        if not results.exists() or path.stat().st_mtime_ns == results.stat().st_mtime_ns:
-            return []
-        kept = next(
-            kept for number in count(1) if not (kept := path.with_stem(f"{path.stem}.kept-{number}")).exists()
-        )
         path.rename(kept)
     except OSError:
         return []
@@ -339,7 +327,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         run = ledger.last_run(path_of(source))
         if run is None:
             raise _unknown(source, path)
-        kept = _keep_what_was_mended(source, [source], settings, ledger, None)
+        kept = _keep_what_was_mended(source, [source], settings, ledger)
         inputs: Sequence[Input] = []
         notices: list[str] = []
         refused: UsageError | None = None
@@ -350,6 +338,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
                 refused = error
         output = _Output(source, [source], settings, ledger, run, inputs)
         results, told = _write_results(output)
+        note_written(ledger, [results])
         notices += told
         if source == STANDARD_INPUT:
             return [results], [*kept, *told]
@@ -357,6 +346,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
             if refused:
                 raise refused
             retry, more = _write_retry(output)
+            note_written(ledger, retry)
         except UsageError as error:
             return [results], [*kept, *told, f"The rows to mend were not written again. {error}"]
         return [results, *retry], [*kept, *notices, *more]

@@ -28,8 +28,9 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from importer import __version__
+from importer import __version__, failpoints
 from importer.errors import InternalError
+from importer.failpoints import Point
 from importer.model import Answer, NoAnswer, Request
 
 ANSWER_LIMIT = 64 * 1024
@@ -103,6 +104,7 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             connection = await super().connect(req, traces, timeout)
             if not prepared:
+                failpoints.reached(Point.CONNECTED)
                 try:
                     await handover.prepare()
                 except BaseException:
@@ -111,6 +113,7 @@ class _Connector(aiohttp.TCPConnector):
                 prepared = True
             if self._is_fit(connection):
                 handover.done = True
+                failpoints.reached(Point.INTENT_KNOWN)
                 return connection
             connection.close()
 
@@ -222,6 +225,7 @@ class Transport:
                 date=response.headers.get("Date", ""),
                 location=response.headers.get("Location", ""),
             )
+            failpoints.reached(Point.ANSWER_BEGAN)
             body = await _read(response)
             return handover.head if body is None else replace(handover.head, body=body, complete=True)
 

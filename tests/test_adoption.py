@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -308,11 +307,3 @@ def test_a_lead_that_was_changed_in_the_users_own_workbook_is_not_taken_for_anot
     book.save(tmp_path / "leads.xlsx")
     assert command("run", "leads.xlsx", *local(api, tmp_path, "--adopt", "own.xlsx")).code == 3
     assert outcomes_in(tmp_path / "leads.results.csv") == ["in_doubt", "existing"]
-
-
-def test_stamps_of_results_stand_in_no_summary_for_scripts(
-    command: Command, api: LocalApi, tmp_path: Path
-) -> None:
-    write_leads(tmp_path / "leads.csv", 1)
-    assert command("run", "leads.csv", *local(api, tmp_path, "--summary", "s.json")).code == 0
-    assert "results_stamps" not in json.loads((tmp_path / "s.json").read_text())

@@ -15,6 +15,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {"version": ("importer",), "errors": ("errors",), "model": ("model",), "inputs": ("inputs",)},
     # Pure: no files, no network.
     {
+        "failpoints": ("failpoints",),
         "formulas": ("formulas",),
         "interrupts": ("interrupts",),
         "disks": ("disks",),

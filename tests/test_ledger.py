@@ -444,6 +444,30 @@ async def test_the_newest_run_of_a_file_is_found_by_its_path(ledger: Ledger) -> 
     assert ledger.last_run("/data/leads.csv") == third.run > second.run
 
 
+async def test_a_killed_run_that_read_less_of_a_file_than_the_one_before_is_not_its_last(
+    ledger: Ledger,
+) -> None:
+    ended = await reading(ledger)
+    await ended.enrol(1, 2)
+    await ledger.end_run(ended.run, {})
+    killed = await reading(ledger)
+    assert ledger.last_run("/data/leads.csv") == ended.run
+    await killed.enrol(1)
+    assert ledger.last_run("/data/leads.csv") == ended.run
+    await killed.enrol(2)
+    assert ledger.last_run("/data/leads.csv") == killed.run
+
+
+async def test_a_run_that_ended_is_the_last_however_little_it_read(ledger: Ledger) -> None:
+    whole = await reading(ledger)
+    await whole.enrol(1, 2)
+    await ledger.end_run(whole.run, {})
+    limited = await reading(ledger)
+    await limited.enrol(1)
+    await ledger.end_run(limited.run, {}, complete=False)
+    assert ledger.last_run("/data/leads.csv") == limited.run
+
+
 async def test_the_end_of_a_run_forgets_older_rows_of_its_files_but_no_lead(ledger: Ledger) -> None:
     old = await reading(ledger)
     await old.sent(1, CREATED)

@@ -296,12 +296,14 @@ async def test_rows_to_mend_are_never_paired_with_the_errors_of_other_rows(
     path = written(tmp_path / "leads.csv")
     with opened(tmp_path) as ledger:
         await imported(ledger, inputs_of(path))
-    earlier = written(tmp_path / "leads.retry.csv", "of the run")
-    files, (notice,) = rewrite_results(str(written(path, content)), settings_of(tmp_path))
+    written(tmp_path / "leads.retry.csv", "of a person")
+    files, (kept, notice) = rewrite_results(str(written(path, content)), settings_of(tmp_path))
     assert files == [tmp_path / "leads.results.csv"]
     assert notice.startswith("The rows to mend were not written again.")
     assert f"{path} is no longer what was imported" in notice
-    assert earlier.read_text(encoding="utf-8") == "of the run"
+    assert "was changed since it was written" in kept
+    assert (tmp_path / "leads.retry.kept-1.csv").read_text(encoding="utf-8") == "of a person"
+    assert not (tmp_path / "leads.retry.csv").exists()
 
 
 async def test_rows_of_one_sheet_are_never_paired_with_the_errors_of_another(

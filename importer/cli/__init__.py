@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from importer import __version__
+from importer import __version__, failpoints
 from importer.cli.options import (
     Adopt,
     Attempts,
@@ -311,6 +311,7 @@ def main() -> None:
     # of the time of a check.
     gc.set_threshold(50_000)
     try:
+        failpoints.arm(os.environ)
         app()
     except ImporterError as error:
         _end(error)

@@ -252,11 +252,18 @@ class Ledger(Protocol):
     def leads_sent(self, customers: Set[str]) -> Counter[str]:
         """Return how many leads of each of these customers may exist, whatever became of them since."""
 
-    def summary_of(self, run: int) -> Mapping[str, object]:
-        """Return what :meth:`end_run` noted of a run; nothing while it goes on, or if it was killed."""
+    def note_written(self, path: str, stamp: tuple[int, int]) -> None:
+        """Note the size and the time of a file that was written for the person: the one at `path`."""
 
-    def last_run(self, path: str, *, before: int | None = None) -> int | None:
-        """Return the newest run that read the file at `path`, `before` a run if one is given, or None."""
+    def stamp_written(self, path: str) -> tuple[int, int] | None:
+        """Return what :meth:`note_written` noted last of the file at `path`, or None."""
+
+    def last_run(self, path: str) -> int | None:
+        """Return the newest run that read the file at `path`, or None.
+
+        One that never ended, since it was killed, counts only if it read no fewer rows of the file than the
+        one before: else what is known of the rest would no longer be told.
+        """
 
     def open_leads(self, path: str) -> list[OpenLead]:
         """Return the leads of the file at `path` that may be answered, in the order of its rows."""

@@ -6,7 +6,9 @@ import json
 import sqlite3
 from collections.abc import Sequence, Set
 
+from importer import failpoints
 from importer.errors import UsageError
+from importer.failpoints import Point
 from importer.ledger import Answer, GivenAnswer, LeadState, OpenLead, Said, state_answered
 from importer.ledger.rows import packed
 from importer.model import ErrorInfo, Place
@@ -67,6 +69,7 @@ def record_answers(
             "WHERE id = ?4",
             (state_answered(answer.said), application_id, now, answer.lead),
         )
+    failpoints.reached(Point.ANSWERS_WRITTEN)
 
 
 def _refuse(connection: sqlite3.Connection, answer: Answer, answered: Set[int]) -> LeadState:

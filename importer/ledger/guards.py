@@ -25,6 +25,7 @@ INSERT INTO lead SELECT *, NULL FROM older;
 DROP TABLE older;
 UPDATE lead SET checksum = {statements.CHECKSUM};
 {statements.ANSWER_TABLE.strip()};
+{statements.WRITTEN_TABLE.strip()};
 PRAGMA user_version = 2
 """  # noqa: S608 - see above
 

@@ -8,7 +8,6 @@ A lead's outcome and the next lead's intent often travel in one transaction (:mo
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
@@ -21,7 +20,9 @@ from itertools import count
 from pathlib import Path
 from typing import Self
 
+from importer import failpoints
 from importer.errors import InternalError, UsageError
+from importer.failpoints import Point
 from importer.ledger import (
     Answer,
     Entry,
@@ -71,6 +72,7 @@ class SqliteLedger:
             # Before the lock, so that nothing is left beside a file that cannot be.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             self._lock.acquire()
+            failpoints.reached(Point.LEDGER_LOCKED)
         except OSError as error:
             self._lock.release()
             raise self._unusable(error) from error
@@ -90,6 +92,7 @@ class SqliteLedger:
         """Write what is waiting, and let go of the file."""
         if self._writer is not None:
             self._close(self._writer)
+            failpoints.reached(Point.LEDGER_CLOSED)
         self._lock.release()
 
     async def begin_run(self, start: RunStart) -> int:
@@ -171,23 +174,26 @@ class SqliteLedger:
         """See :meth:`importer.ledger.Ledger.leads_sent`."""
         return self._open_writer.call(lambda connection: leads_sent(connection, customers))
 
-    def summary_of(self, run: int) -> Mapping[str, object]:
-        """See :meth:`importer.ledger.Ledger.summary_of`."""
-        found = self._open_writer.call(
-            lambda connection: connection.execute("SELECT summary FROM run WHERE id = ?", (run,)).fetchone()
-        )
-        summary: Mapping[str, object] = json.loads(found[0]) if found and found[0] else {}
-        return summary
-
-    def last_run(self, path: str, *, before: int | None = None) -> int | None:
-        """See :meth:`importer.ledger.Ledger.last_run`."""
-        (found,) = self._open_writer.call(
+    def note_written(self, path: str, stamp: tuple[int, int]) -> None:
+        """See :meth:`importer.ledger.Ledger.note_written`."""
+        self._open_writer.call(
             lambda connection: connection.execute(
-                "SELECT max(run) FROM sheet WHERE path = ?1 AND (?2 IS NULL OR run < ?2)",
-                (storable(path), before),
+                "INSERT OR REPLACE INTO written VALUES (?, ?, ?)", (storable(path), *stamp)
+            )
+        )
+
+    def stamp_written(self, path: str) -> tuple[int, int] | None:
+        """See :meth:`importer.ledger.Ledger.stamp_written`."""
+        found: tuple[int, int] | None = self._open_writer.call(
+            lambda connection: connection.execute(
+                "SELECT size, changed_at FROM written WHERE path = ?", (storable(path),)
             ).fetchone()
         )
-        return None if found is None else int(found)
+        return found
+
+    def last_run(self, path: str) -> int | None:
+        """See :meth:`importer.ledger.Ledger.last_run`."""
+        return self._open_writer.call(lambda connection: statements.last_run(connection, storable(path)))
 
     def open_leads(self, path: str) -> list[OpenLead]:
         """See :meth:`importer.ledger.Ledger.open_leads`."""
@@ -248,8 +254,10 @@ class SqliteLedger:
     def _open(self, connection: sqlite3.Connection) -> None:
         guards.prepare(connection)
         guards.bring_up_to_date(connection)
+        failpoints.reached(Point.TABLES_READY)
         guards.refuse_damaged(connection, self.path)
         statements.doubt_interrupted(connection)
+        failpoints.reached(Point.DOUBT_WRITTEN)
 
     def _enrol(
         self,
@@ -289,4 +297,5 @@ class SqliteLedger:
                 )
             )
         connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        failpoints.reached(Point.ROWS_ENROLLED)
         return standings

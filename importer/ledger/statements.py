@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Mapping
 from itertools import count
 
+from importer import failpoints
 from importer.errors import InternalError
+from importer.failpoints import Point
 from importer.ledger import (
     EARLIER_DOUBT,
     SENDABLE,
@@ -63,6 +65,14 @@ CREATE TABLE answer (
 CREATE INDEX answer_lead ON answer (lead)
 """
 
+WRITTEN_TABLE = """
+CREATE TABLE written (
+    path TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL     -- nanoseconds since the epoch
+) STRICT, WITHOUT ROWID
+"""
+
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -95,7 +105,8 @@ CREATE TABLE entry (
     notes TEXT,                 -- JSON, a list
     PRIMARY KEY (run, position)
 ) STRICT, WITHOUT ROWID;
-{ANSWER_TABLE.strip()}
+{ANSWER_TABLE.strip()};
+{WRITTEN_TABLE.strip()}
 """
 
 
@@ -195,6 +206,7 @@ def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, n
         "checksum = lead_checksum(key, customer_id, ?1, ?2, ?3, application_id) WHERE id = ?5",
         (LeadState.SENDING, run, attempts, now, lead),
     )
+    failpoints.reached(Point.INTENT_WRITTEN)
 
 
 def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, attempts: int, now: int) -> None:
@@ -220,6 +232,7 @@ def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, att
             error is not None and error.code == EARLIER_DOUBT,
         ),
     )
+    failpoints.reached(Point.OUTCOME_WRITTEN)
 
 
 def end_run(
@@ -234,6 +247,24 @@ def end_run(
             "WHERE newer.run = ? AND older.run < ?)",
             (run, run, run),
         )
+    failpoints.reached(Point.RUN_END_WRITTEN)
+
+
+def last_run(connection: sqlite3.Connection, path: str) -> int | None:
+    """Return the newest run that read the file at `path`, but for a killed one that read less of it."""
+    last: int | None = None
+    most = -1
+    for run, ended, rows in connection.execute(
+        "SELECT sheet.run, run.summary IS NOT NULL, count(entry.position) FROM sheet "
+        "JOIN run ON run.id = sheet.run LEFT JOIN entry ON entry.run = sheet.run AND entry.sheet = sheet.id "
+        "WHERE sheet.path = ? GROUP BY sheet.run ORDER BY sheet.run DESC",
+        (path,),
+    ):
+        if rows > most:
+            last, most = run, rows
+        if ended:
+            break
+    return last
 
 
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:

@@ -11,7 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from importer import failpoints
 from importer.errors import ResultsError
+from importer.failpoints import Point
 
 _ADVICE = {
     errno.EACCES: "Close it if a spreadsheet has it open, or name a file in a folder that you may write to.",
@@ -52,7 +54,9 @@ def in_place_of(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         with suppress(FileNotFoundError):
             temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+        failpoints.reached(Point.FILE_SYNCED)
         temporary.replace(target)
+        failpoints.reached(Point.FILE_IN_PLACE)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
