@@ -150,9 +150,10 @@ def without_added(sheet: Sheet) -> Sheet:
     def cut(row: Row) -> Row | None:
         cells = tuple(row.cells[index] for index in own)
         problems = tuple(problem for problem in row.problems if problem.column not in strange)
-        if any(row.cells[index] for index in right):
+        rest = (*(row.cells[index] for index in right), *row.rest)
+        if any(rest) and not row.rest:
             problems += (too_many_cells(len(headers)),)
-        return Row(row.place, cells, problems) if problems or any(cells) else None
+        return Row(row.place, cells, problems, rest) if problems or any(cells) else None
 
     return replace(sheet, headers=headers, read=read)
 

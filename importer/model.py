@@ -52,6 +52,9 @@ class Row(NamedTuple):
     problems: tuple[RowProblem, ...] = ()
     """What the reader already knows to be wrong with this row."""
 
+    rest: tuple[str, ...] = ()
+    """What stands right of the last header; of a row whose cells cannot be told apart, all of its text."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowProblem:

@@ -33,6 +33,9 @@ from importer.results import (
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
 
+CLEAR_THIS = "← xoá ô này khi đã sửa dòng / clear this cell once the row is mended"
+"""What stands right of a row to mend whose cells do not show what was wrong with them."""
+
 
 def write_files(
     report: ImportReport, run: int, ledger: Ledger, inputs: Sequence[Input], settings: Settings
@@ -272,8 +275,21 @@ def _rows_to_mend(rows: Iterable[tuple[Row, ResultRow | None]]) -> Iterator[Retr
     for row, result in rows:
         if result and result.outcome in TO_MEND:
             yield RetryRow(
-                tuple(undefuse(cell) for cell in row.cells), result.outcome, _what_is_wrong(result)
+                tuple(undefuse(cell) for cell in row.cells),
+                result.outcome,
+                _what_is_wrong(result),
+                _rest_of(row),
             )
+
+
+def _rest_of(row: Row) -> tuple[str, ...]:
+    """Return what keeps a row from being sent as it is where its cells alone no longer show what is wrong.
+
+    A cell that showed an error is empty in a copy, and what was cut at a wrong place looks sound.
+    """
+    if not row.problems:
+        return ()
+    return tuple(undefuse(cell) for cell in row.rest) if any(row.rest) else (CLEAR_THIS,)
 
 
 def _what_is_wrong(result: ResultRow) -> str:

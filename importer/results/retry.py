@@ -25,6 +25,9 @@ class RetryRow:
     error: str
     """What is wrong and what to do, for the person who keeps the sheet."""
 
+    rest: tuple[str, ...] = ()
+    """What stands right of all columns. With it the row is not sent when it is given back as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryTable:
@@ -85,6 +88,6 @@ def _laid_out(table: RetryTable, rows: Iterable[RetryRow]) -> Table:
         table.sheet,
         [*own, *TO_MEND_WIDTHS],
         [*map(width_of, own), *TO_MEND_WIDTHS.values()],
-        ([*compress(row.cells, kept), row.outcome.value, row.error] for row in rows),
+        ([*compress(row.cells, kept), row.outcome.value, row.error, *row.rest] for row in rows),
         len(own),
     )

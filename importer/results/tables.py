@@ -59,6 +59,7 @@ class Table:
     """Of each column, in digits."""
 
     rows: Iterable[Sequence[Cell]]
+    """Each with a cell for every header; more of them stand right of the last one."""
     coloured: int | None = None
     """Which of the columns, from 0, has outcomes, which are coloured; None if none has."""
 
@@ -162,13 +163,12 @@ def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
             )
         if table.coloured is not None:
             texts[table.coloured] = painted.get(str(row[table.coloured]), unpainted)
-        cells = zip(texts, numbers, row, strict=True)
-        sheet.append(
-            [
-                _filled(number if isinstance(value, int | NumberText) else text, value)
-                for text, number, value in cells
-            ]
-        )
+        cells = zip(texts, numbers, row, strict=False)
+        filled = [
+            _filled(number if isinstance(value, int | NumberText) else text, value)
+            for text, number, value in cells
+        ]
+        sheet.append([*filled, *(_filled(WriteOnlyCell(sheet), value) for value in row[len(letters) :])])
     sheet.auto_filter.ref = f"A1:{letters[-1]}{last}"
 
 

@@ -124,33 +124,38 @@ class _Table:
                 yield self._rows(_below(batch, above), first + above)
 
     def _rows(self, batch: Batch, first: int) -> list[Row]:
-        problems = self._problems(batch)
+        problems, rests = self._problems(batch)
         columns = self._columns(batch)
         source = self.text.stream.original.source
         numbers = range(first, first + len(batch.records))
         places = map(Place._make, zip(repeat(source), repeat(""), numbers, strict=False))
         faults = (problems.get(position, ()) for position in count()) if problems else repeat(())
-        rows = list(map(Row._make, zip(places, zip(*columns, strict=True), faults, strict=False)))
+        rest = (rests.get(position, ()) for position in count()) if rests else repeat(())
+        rows = list(map(Row._make, zip(places, zip(*columns, strict=True), faults, rest, strict=False)))
         if any(map(all, columns)):
             # A column without an empty cell leaves no row that is blank.
             return rows
         return [row for row in rows if row.problems or any(row.cells)]
 
-    def _problems(self, batch: Batch) -> dict[int, tuple[RowProblem, ...]]:
+    def _problems(self, batch: Batch) -> tuple[dict[int, tuple[RowProblem, ...]], dict[int, tuple[str, ...]]]:
+        """Return what is wrong with rows, and what of them is in none of the columns, by position."""
         grammar, width = self.text.grammar, len(self.headers)
         problems: dict[int, tuple[RowProblem, ...]] = {
             position: (cells.stray_quote(),) for position in batch.stray
         }
+        rests: dict[int, tuple[str, ...]] = {position: (batch.records[position],) for position in batch.stray}
         if batch.fits:
-            return problems
+            return problems, rests
         # Quick to count, and rarely as many: only then the cells themselves are looked at.
         counts = map(str.count, batch.records, repeat(grammar.delimiter))
         for position in [position for position, delimiters in enumerate(counts) if delimiters >= width]:
             if position in batch.stray or not grammar.exceeds(batch.records[position], width):
                 continue
-            if any(map(cells.tidy, grammar.cells(batch.records[position])[width:])):
+            rest = tuple(map(cells.tidy, grammar.cells(batch.records[position])[width:]))
+            if any(rest):
                 problems[position] = (cells.too_many_cells(width),)
-        return problems
+                rests[position] = rest
+        return problems, rests
 
     def _columns(self, batch: Batch) -> list[list[str]]:
         from pandas import read_csv

@@ -126,6 +126,7 @@ class _Table:
         width = len(headers)
         columns: list[list[str]] = []
         problems: dict[int, tuple[RowProblem, ...]] = {}
+        rests: dict[int, tuple[str, ...]] = {}
         for header, column in zip(headers, zip(*values, strict=True), strict=False):
             texts, found = cells.column_texts(column, header)
             columns.append(texts)
@@ -135,14 +136,16 @@ class _Table:
         # Below headers that two lines gave, there may be fewer columns than headers.
         columns += [[""] * len(values)] * (width - len(columns))
         for at, row in enumerate(values if len(values[0]) > width else ()):
-            if any(map(cells.value_text, row[width:])):
+            if any(rest := tuple(map(cells.value_text, row[width:]))):
                 problems[at] = (*problems.get(at, ()), cells.too_many_cells(width))
+                rests[at] = rest
         source = self.original.source
         places = map(Place, repeat(source), repeat(self.name), range(first, first + len(values)))
         faults = (problems.get(at, ()) for at in count()) if problems else repeat(())
+        rest_of = (rests.get(at, ()) for at in count()) if rests else repeat(())
         return [
             row
-            for row in map(Row, places, zip(*columns, strict=True), faults)
+            for row in map(Row, places, zip(*columns, strict=True), faults, rest_of)
             if row.problems or any(row.cells)
         ]
 
