@@ -42,6 +42,10 @@ REPAIRS: Mapping[str, Repair] = {
         "the apostrophe that marks text in a spreadsheet was removed",
         "there is an apostrophe in front, as spreadsheets mark text",
     ),
+    "text_formula": Repair(
+        'the formula ="…" that keeps text from being a number was taken off',
+        'it is written as a formula, ="…"',
+    ),
     "wide_digits": Repair("full-width digits became plain ones", "there are full-width digits in it"),
     "decimals": Repair(
         "a whole number written with decimals was read as digits", "a whole number is written with decimals"

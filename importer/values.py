@@ -47,6 +47,8 @@ _BLANK = re.compile(r"\s")
 _FEW_ZEROS = re.compile(r"(\d+)[.,]0{1,2}")
 _DECIMALS = re.compile(r"\d+[.,]\d+")
 _IDENTITY_NUMBER = re.compile(r"[0-9]{9}|[0-9]{12}")
+_SEPARATED = re.compile(r"[0-9]+(?:[ .-]+[0-9]+)+")
+_SEPARATORS = re.compile(r"[ .-]+")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 CLEAN_EMAIL = re.compile(
@@ -67,6 +69,10 @@ _WITHOUT_USE = re.compile(
 _APOSTROPHES = re.compile("['’]+")
 _WIDE = {0xFF10 + digit: str(digit) for digit in range(10)} | {ord("＋"): "+"}
 
+# How people keep the zeros of a value in a CSV that a spreadsheet opens: ="0901234567".
+_TEXT_FORMULA = '="'
+_AS_TEXT = re.compile(r'="([^"]*)"')
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -81,7 +87,9 @@ class Reading:
 
 def _is_clean_text(text: str) -> bool:
     # Blanks other than the plain one, signs without width and halves of characters are not printable.
-    return text.isprintable() and not text.startswith("'") and not looks_decoded_wrongly(text)
+    return (
+        text.isprintable() and not text.startswith(("'", _TEXT_FORMULA)) and not looks_decoded_wrongly(text)
+    )
 
 
 IS_CLEAN: Mapping[Kind, Callable[[str], object]] = {
@@ -101,7 +109,8 @@ def clean_cells(kind: Kind, cells: Sequence[str]) -> Iterable[object]:
     """
     if kind == "text":
         text = "".join(cells)
-        if text.isprintable() and "'" not in text and not may_be_decoded_wrongly("\n".join(cells)):
+        marked = "'" in text or _TEXT_FORMULA in text
+        if text.isprintable() and not marked and not may_be_decoded_wrongly("\n".join(cells)):
             return cells
         return (cell and _is_clean_text(cell) for cell in cells)
     return map(IS_CLEAN[kind], cells)
@@ -198,6 +207,9 @@ def tidied(text: str, *, words: bool = False, digits: bool = False) -> tuple[str
     mark, and are full-width digits plain ones.
     """
     repairs: list[str] = []
+    if formula := _AS_TEXT.fullmatch(text):
+        repairs.append("text_formula")
+        text = formula[1].strip()
     invisible = _WITHOUT_USE if words else _WITHOUT_WIDTH
     seen = invisible.sub("", _NON_BREAKING.sub(" ", text))
     if seen != text:
@@ -221,6 +233,10 @@ def _find_other(kind: Kind, value: str) -> Finding:
         return Finding(value=value, problem=problem, warning=warning)
     if (whole := _FEW_ZEROS.fullmatch(value)) and len(whole[1]) <= EXACT_DIGITS:
         value, repairs = whole[1], ("decimals",)
+    if kind == "identity_number" and _SEPARATED.fullmatch(value):
+        compact = _SEPARATORS.sub("", value)
+        if _IDENTITY_NUMBER.fullmatch(compact):
+            value, repairs = compact, (*repairs, "separators")
     if kind == "identity_number" and (padded := _with_zeros(value)):
         value, repairs = padded, (*repairs, "lost_zeros")
     return Finding(value=value, repairs=repairs, problem=fault_of(kind, value))

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _REASONS = 8
 
+# How many characters are shown of a value, and of what may go on for lines.
+_SAMPLE = 120
+_LINES = 1000
+
 
 def show_report(console: Console, report: ImportReport, *, dry_run: bool = False) -> None:
     """Print the totals of a run, why rows did not become applications, and what to do next."""
@@ -107,15 +111,15 @@ def show_check(console: Console, report: CheckReport, base_url: str, listed: Pat
         for heading in ("Field", "Column", "Sample"):
             table.add_column(heading, overflow="fold")
         for column in checked.columns:
-            table.add_row(text(column.field), text(column.header), text(column.sample))
+            table.add_row(text(column.field), text(column.header), text(_cut(column.sample, _SAMPLE)))
         console.print(table)
         if checked.ignored:
-            console.print(text(f"  not sent: {', '.join(checked.ignored)}", "bright_black"))
+            console.print(text(f"  not sent: {_cut(', '.join(checked.ignored), _LINES)}", "bright_black"))
     if (request := report.request()) is not None:
         console.print()
         console.print(text("The first request:", "bold"))
         console.print(text(f"  {request.method} {base_url}{request.path}"), soft_wrap=True)
-        console.print(text(f"  {request.content.decode()}"), soft_wrap=True)
+        console.print(text(f"  {_cut(request.content.decode(), _LINES)}"), soft_wrap=True)
     several = len(report.inputs) > 1
     _show_kinds(console, "Problem", "What to do, and where", "yellow", report.problems, named=several)
     _show_kinds(console, "Warning", "What to look at, and where", "cyan", report.warnings, named=several)
@@ -132,6 +136,10 @@ def show_check(console: Console, report: CheckReport, base_url: str, listed: Pat
         console.print(text(f"All problems, warnings and repairs: {listed}"), soft_wrap=True)
     elif any(kind.rows_left_out for kind in (*report.problems, *report.warnings, *report.repairs)):
         console.print(text("--problems FILE lists the rows that are left out here"), soft_wrap=True)
+
+
+def _cut(words: str, length: int) -> str:
+    return words if len(words) <= length else f"{words[:length]}… ({len(words):,} characters)"
 
 
 def _show_kinds(
