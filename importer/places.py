@@ -108,9 +108,11 @@ def _refuse_bad_place(output: Path, inputs: Set[Path]) -> None:
     if output.is_dir():
         raise UsageError(f"{output} is a directory, and a file is to be written there. Rename it.")
     if not output.parent.is_dir():
-        raise UsageError(f"{output} cannot be written: there is no folder {output.parent}. Make it.")
+        raise UsageError(
+            f"{output} cannot be written: there is no folder {output.parent.resolve()}. Make it."
+        )
     if not os.access(output.parent, os.W_OK):
         raise UsageError(
-            f"{output} cannot be written: this user may not write to {output.parent}. "
+            f"{output} cannot be written: this user may not write to {output.parent.resolve()}. "
             "Name a file in another folder."
         )

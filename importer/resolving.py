@@ -20,7 +20,7 @@ from importer.settings import Settings
 ALL = "all"
 
 _ROWS = re.compile(r"(?:(?P<sheet>.+)!)?(?P<first>\d{1,7})(?:-(?P<last>\d{1,7}))?")
-_APPLICATION_ID = re.compile(r"[!-~]{1,64}")
+_APPLICATION_ID = re.compile(r"[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,8 @@ def understood(source: str, answers: Answers, leads: Sequence[OpenLead]) -> tupl
         rows, equals, application_id = entry.rpartition("=")
         if not equals or not _APPLICATION_ID.fullmatch(application_id):
             raise UsageError(f"--created {entry!r} is not ROW=ID, such as 17=141952217564315671.")
+        if rows.strip() == ALL:
+            raise UsageError(f"--created {entry!r} names no row. Each row has an application of its own.")
         named = _named(source, rows, leads)
         if len(named) > 1 or application_id in ids:
             raise UsageError(f"--created {entry!r}: each row has an application of its own. Name one row.")

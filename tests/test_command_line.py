@@ -226,7 +226,7 @@ WRONG_USE = [
     (["run", "leads.csv", "--env", "local", "--template", "9"], "no template '9'"),
     (["run", "leads.csv", "--env", "local", "--results", "r.txt"], ".jsonl"),
     (["run", "leads.csv", "--env", "local", "--results", "leads.csv"], "would be replaced"),
-    (["run", "leads.csv", "--env", "local", "--results", "no/r.csv"], "there is no folder no"),
+    (["run", "leads.csv", "--env", "local", "--results", "no/r.csv"], "there is no folder /"),
     (["run", "leads.csv", "--env", "local", "--concurrency", "0"], "--concurrency"),
     (["run", "leads.csv", "--base-url", "http://example.org"], "http"),
     (["run", "leads.csv", "--env", "local", "--ledger", "columns.csv"], "is no ledger"),

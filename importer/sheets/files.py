@@ -102,7 +102,7 @@ def is_workbook(source: str) -> bool:
     if suffix in _TEXT:
         return False
     raise SheetError(
-        f"{source} has no ending that says what it is. The importer reads {' '.join(_TEXT)} "
+        f"{source} has no ending of a file that is read. The importer reads {' '.join(_TEXT)} "
         f"(also with .gz) and {' '.join(_WORKBOOKS)}; rename it, or save it as one of them."
     )
 
