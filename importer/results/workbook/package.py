@@ -68,6 +68,7 @@ class Package:
         """Read the directory; nothing else is read before it is asked for."""
         self._archive = archive
         self._entries = {entry.filename: entry for entry in archive.infolist()}
+        self._relationships: dict[str, Sequence[Relationship]] = {}
         self.changes: dict[str, bytes | Pieces] = {}
         """Parts that are other ones in what is written, in the order in which they are written last."""
 
@@ -96,14 +97,20 @@ class Package:
             raise UnusualWorkbookError(f"its part {part} is too large")
         return xml
 
-    def relationships(self, part: str) -> list[Relationship]:
+    def relationships(self, part: str) -> Sequence[Relationship]:
         """Return where `part` leads to; the name of the package itself is empty."""
+        if part not in self._relationships:
+            self._relationships[part] = self._read_relationships(part)
+        return self._relationships[part]
+
+    def _read_relationships(self, part: str) -> Sequence[Relationship]:
         rels = rels_of(part)
         if not self.has(rels):
             return []
         found = []
-        for element in markup.elements(self.read(rels), b"Relationship"):
-            tag = element.tag(self.read(rels))
+        xml = self.read(rels)
+        for element in markup.elements(xml, b"Relationship"):
+            tag = element.tag(xml)
             target = markup.attribute(tag, b"Target") or ""
             outside = markup.attribute(tag, b"TargetMode") == "External"
             found.append(
@@ -134,6 +141,7 @@ class Package:
                 if markup.attribute(element.tag(xml), b"Id") in dropped
             ],
         )
+        del self._relationships[part]
 
     @cached_property
     def workbook(self) -> str:

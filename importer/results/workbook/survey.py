@@ -184,8 +184,9 @@ def drawn(package: Package, part: str) -> Iterator[Area]:
     """Yield the areas that pictures and charts cover, about."""
     for drawing in package.targets(part, "/drawing"):
         xml = package.read(drawing)
-        for anchor in markup.elements(markup.root(xml).inner(xml)):
-            yield from _covered(anchor.inner(markup.root(xml).inner(xml)))
+        anchors = markup.root(xml).inner(xml)
+        for anchor in markup.elements(anchors):
+            yield from _covered(anchor.inner(anchors))
 
 
 def _covered(anchor: bytes) -> Iterator[Area]:
