@@ -89,6 +89,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.workbook.strings",
             "results.workbook.styles",
             "results.workbook.survey",
+            "results.workbook.traces",
         ),
         "settings": ("settings", "settings.sources", "settings.values"),
         "local_api": ("local_api", "local_requests", "applications", "faults"),

@@ -167,6 +167,16 @@ def without_attributes(tag: bytes, *names: bytes) -> bytes:
     return tag
 
 
+def references(xml: bytes) -> set[str]:
+    """Return the identifiers of all relationships that the elements of a part name."""
+    return {
+        text_of(double or single)
+        for tag in _TAG.finditer(xml)
+        for name, double, single in _ATTRIBUTE.findall(tag[4])
+        if name.endswith(b":id")
+    }
+
+
 def prefix_of(tag: bytes) -> bytes:
     """Return the prefix of an element's namespace with its colon, empty for the default namespace."""
     found = _TAG.match(tag)

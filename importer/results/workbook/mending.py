@@ -17,6 +17,7 @@ from importer.results.workbook.package import Package, Relationship
 from importer.results.workbook.rows import RowPart, SheetXml
 from importer.results.workbook.styles import Styles
 from importer.results.workbook.survey import LeadSheet, Survey, merged, survey
+from importer.results.workbook.traces import refuse_traces, remove_traces
 
 # What after the rows of a sheet stays right when most of them are gone, in the order of ECMA-376 part 1,
 # section 18.3.1.99. All else names cells, or draws over them.
@@ -57,6 +58,7 @@ def keep_rows_to_mend(
     Formulas become the values that they had. `hide_others` hides the other sheets, which holds them back
     from a run that reads all visible ones; else they stay as they are.
     """
+    refuse_traces(package)
     pending = Pending(rows)
     styles_part = package.only_part("/styles")
     if styles_part is None:
@@ -64,7 +66,6 @@ def keep_rows_to_mend(
     styles = Styles(package.read(styles_part))
     plans = [_plan(survey(package, sheet), styles) for sheet in sheets]
     package.changes[styles_part] = styles.content()
-    package.drop_relationships(package.workbook, lambda known: known.kind.endswith("/calcChain"))
     own = {plan.known.sheet.index for plan in plans}
     package.changes[package.workbook] = _workbook(
         package.read(package.workbook), own, hide_others=hide_others
@@ -76,13 +77,13 @@ def keep_rows_to_mend(
     for plan in plans:
         part = plan.known.sheet.part
         tail = _tail(plan)
-        references = set(re.findall(rb"""\s[\w.\-]+:id\s*=\s*["']([^"']*)["']""", tail))
-        package.drop_relationships(part, partial(_unused, references))
+        package.drop_relationships(part, partial(_unused, markup.references(tail)))
         last = plan is plans[-1]
         package.changes[part] = partial(_pieces, package, plan, pending, used, tail, last=last)
-    if shared := package.only_part("/sharedStrings"):
+    for shared in package.targets(package.workbook, "/sharedStrings"):
         # Written after the sheets, when it is known which are used.
         package.changes[shared] = partial(_strings, package, shared, used)
+    remove_traces(package)
 
 
 def _plan(known: Survey, styles: Styles) -> _Plan:
@@ -99,8 +100,8 @@ def _plan(known: Survey, styles: Styles) -> _Plan:
     )
 
 
-def _unused(references: set[bytes], known: Relationship) -> bool:
-    return known.identifier.encode() not in references
+def _unused(references: set[str], known: Relationship) -> bool:
+    return known.identifier not in references
 
 
 def _workbook(xml: bytes, own: set[int], *, hide_others: bool) -> bytes:

@@ -65,16 +65,31 @@ class Package:
     """A zipped workbook, open for reading, and what its parts become."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
-        """Read the directory; nothing else is read before it is asked for."""
+        """Read the directory; nothing else is read before it is asked for.
+
+        Raises :class:`UnusualWorkbookError` if two parts have names that differ in nothing but their case.
+        """
         self._archive = archive
-        self._entries = {entry.filename: entry for entry in archive.infolist()}
+        entries = archive.infolist()
+        self._entries = {entry.filename: entry for entry in entries}
+        # Names of parts are the same whatever their case (OPC, section 6.2.2.3 "Part name equivalence").
+        self._names = {name.casefold(): name for name in self._entries}
+        if len(self._names) < len(entries):
+            raise UnusualWorkbookError("two of its parts have the same name")
         self._relationships: dict[str, Sequence[Relationship]] = {}
         self.changes: dict[str, bytes | Pieces] = {}
         """Parts that are other ones in what is written, in the order in which they are written last."""
 
+        self.forgets_unused = False
+        """Whether parts that no relationship ever led to are left out, too. No spreadsheet opens them."""
+
     def has(self, part: str) -> bool:
-        """Tell whether there is a part of this name."""
-        return part in self._entries
+        """Tell whether there is a part of this name, in whatever case."""
+        return part.casefold() in self._names
+
+    def _named(self, part: str) -> str:
+        """Return the name of a part as it stands in the directory, if it is there."""
+        return self._names.get(part.casefold(), part)
 
     def size(self, part: str) -> int:
         """Return how many bytes a part has."""
@@ -104,7 +119,7 @@ class Package:
         return self._relationships[part]
 
     def _read_relationships(self, part: str) -> Sequence[Relationship]:
-        rels = rels_of(part)
+        rels = self._named(rels_of(part))
         if not self.has(rels):
             return []
         found = []
@@ -117,7 +132,7 @@ class Package:
                 Relationship(
                     markup.attribute(tag, b"Id") or "",
                     markup.attribute(tag, b"Type") or "",
-                    "" if outside else _resolved(part, target),
+                    "" if outside else self._named(_resolved(part, target)),
                 )
             )
         return found
@@ -131,7 +146,7 @@ class Package:
         dropped = {known.identifier for known in self.relationships(part) if unwanted(known)}
         if not dropped:
             return
-        rels = rels_of(part)
+        rels = self._named(rels_of(part))
         xml = self.read(rels)
         self.changes[rels] = markup.patched(
             xml,
@@ -176,15 +191,17 @@ class Package:
         """Write the package as an .xlsx file: without macros and signatures, and without unused parts."""
         for part in ("", self.workbook):
             self.drop_relationships(part, lambda known: known.kind.endswith(_NOT_KEPT))
-        kept = self._reachable()
-        gone = self._entries.keys() - kept
-        types = _content_types(self.read(CONTENT_TYPES), gone, kept)
+        kept = self.used()
+        if not self.forgets_unused:
+            kept |= self._entries.keys() - Package(self._archive).used()
+        content_types = self._named(CONTENT_TYPES)
+        types = _content_types(self.read(content_types), self._entries.keys() - kept, kept)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
             # First, as spreadsheets have it: some tell a workbook from another archive by that.
-            with target.open(_like(self._entries[CONTENT_TYPES]), "w") as new:
+            with target.open(_like(self._entries[content_types]), "w") as new:
                 new.write(types)
             for entry in self._entries.values():
-                if entry.filename in kept - {CONTENT_TYPES} and entry.filename not in self.changes:
+                if entry.filename in kept - {content_types} and entry.filename not in self.changes:
                     with self._archive.open(entry) as old, target.open(_like(entry), "w") as new:
                         shutil.copyfileobj(old, new, 1 << 20)
             for part, change in self.changes.items():
@@ -193,19 +210,14 @@ class Package:
                         for block in [change] if isinstance(change, bytes) else _blocks(change()):
                             new.write(block)
 
-    def _reachable(self) -> set[str]:
-        """Return the names of the parts to keep: all but those that only a dropped relationship led to."""
-        original = Package(self._archive)
-        return self._closure() | (self._entries.keys() - original._closure())
-
-    def _closure(self) -> set[str]:
-        """Return the parts that relationships lead to, from the package itself on."""
-        seen: set[str] = {CONTENT_TYPES}
+    def used(self) -> set[str]:
+        """Return the parts that relationships lead to by now, from the package itself on."""
+        seen: set[str] = {self._named(CONTENT_TYPES)}
         waiting = [""]
         while waiting:
             part = waiting.pop()
             if part not in seen and (not part or self.has(part)):
-                seen |= {part, rels_of(part)}
+                seen |= {part, self._named(rels_of(part))}
                 waiting += [known.target for known in self.relationships(part)]
         return seen
 
@@ -245,10 +257,11 @@ def _like(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
 
 def _content_types(xml: bytes, gone: Set[str], kept: Set[str]) -> bytes:
     changes: list[tuple[int, int, bytes]] = []
+    gone = {name.casefold() for name in gone}
     for element in markup.elements(xml, b"Override"):
         tag = element.tag(xml)
         part = (markup.attribute(tag, b"PartName") or "").lstrip("/")
-        if part in gone:
+        if part.casefold() in gone:
             changes.append((element.start, element.end, b""))
         elif markup.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
             changes.append((element.start, element.opened, _typed(tag, _MAIN_TYPE)))
