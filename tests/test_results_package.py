@@ -10,7 +10,7 @@ import pytest
 
 from importer.results.workbook import markup
 from importer.results.workbook.package import Package
-from tests.test_results_workbook import SHEET, annotated
+from tests.test_results_workbook import annotated
 from tests.workbooks import by_xlsxwriter, repacked
 
 SHEET_RELS = "xl/worksheets/_rels/sheet1.xml.rels"

@@ -241,3 +241,15 @@ def test_two_lists_of_shared_strings_are_refused(tmp_path: Path) -> None:
     repacked(source, {WORKBOOK_RELS: led_to("sharedStrings", "more.xml")}, added={"xl/more.xml": twice})
     with pytest.raises(UnusualWorkbookError, match="shared strings"):
         to_mend(source, 1, [3])
+
+
+@pytest.mark.parametrize(
+    "formula", [b'<f>"a"&amp;"b"</f>', b"<f/>", b'<f t="shared" si="0" />', b"<f> </f >\n"]
+)
+def test_a_text_that_a_formula_shows_on_another_sheet_stays(tmp_path: Path, formula: bytes) -> None:
+    source = by_xlsxwriter(tmp_path / "leads.xlsx")
+    shown = b'<c r="A1" t="s">'
+    repacked(source, {OTHER_SHEET: lambda xml: xml.replace(shown, shown + formula)})
+    path = to_mend(source, 1, [3])
+    assert formula in parts(path)[OTHER_SHEET]
+    assert openpyxl.load_workbook(path, data_only=True)["Khác"]["A1"].value == "giữ lại"

@@ -136,7 +136,10 @@ def repacked(
     added: Mapping[str, bytes] | None = None,
     named: Callable[[str], str] = str,
 ) -> Path:
-    """Write a workbook again with some of its parts changed, `added` or `named` otherwise; None leaves one out."""
+    """Write a workbook again with some of its parts changed, some `added`, all `named` otherwise.
+
+    None instead of a change leaves a part out.
+    """
     kept = parts(path)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in kept.items():

@@ -34,7 +34,11 @@ _KEPT = {
 # Names that Excel keeps for a sheet whose cells have moved.
 _STALE_NAMES = ("_xlnm._FilterDatabase", "_xlnm.Print_Area")
 
-_USED_STRING = re.compile(rb"""\st\s*=\s*["']s["'][^<>]*>\s*<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d+)""")
+# The number of a shared string in a cell, which may have a formula, too (section 18.3.1.4).
+_USED_STRING = re.compile(
+    rb"""\st\s*=\s*["']s["'][^<>]*>\s*(?:<(?:[\w.\-]+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</[^<>]*>)\s*)?"""
+    rb"<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d{1,9})"
+)
 
 
 @dataclass(frozen=True, slots=True)
