@@ -85,6 +85,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.workbook.mending",
             "results.workbook.outcomes",
             "results.workbook.package",
+            "results.workbook.parts",
             "results.workbook.rows",
             "results.workbook.strings",
             "results.workbook.styles",

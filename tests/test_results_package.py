@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from importer.results.workbook import markup
+from importer.errors import ResultsError, SheetError, UnusualWorkbookError
+from importer.results import outcome_row
+from importer.results.added import AddedRow
+from importer.results.workbook import LeadSheet, markup, write_outcomes
 from importer.results.workbook.package import Package
-from tests.test_results_workbook import annotated
-from tests.workbooks import by_xlsxwriter, repacked
+from tests.test_results_mending import to_mend
+from tests.test_results_workbook import SHEET, annotated, nothing
+from tests.workbooks import LEADS, by_xlsxwriter, led_to, parts, repacked, result
 
 SHEET_RELS = "xl/worksheets/_rels/sheet1.xml.rels"
 DRAWING = "xl/drawings/drawing1.xml"
@@ -61,3 +71,102 @@ def test_a_drawing_is_read_once_however_many_pictures_it_has(
     monkeypatch.setattr(markup, "root", counted)
     annotated(source, 1)
     assert outermost[True] == 1
+
+
+@pytest.mark.parametrize("make", [annotated, lambda source, row: to_mend(source, row, [3])])
+@pytest.mark.parametrize("kind", ["xlMacrosheet", "xlIntlMacrosheet"])
+def test_a_sheet_that_is_a_program_is_refused(tmp_path: Path, kind: str, make: Any) -> None:
+    source = by_xlsxwriter(tmp_path / "leads.xlsx")
+    repacked(source, {"xl/_rels/workbook.xml.rels": led_to(kind, "macrosheets/sheet1.xml")})
+    with pytest.raises(UnusualWorkbookError, match="macros"):
+        make(source, 1)
+
+
+def test_two_parts_of_one_name_are_refused(tmp_path: Path) -> None:
+    source = by_xlsxwriter(tmp_path / "leads.xlsx")
+    repacked(source, {}, added={SHEET.upper(): parts(source)[SHEET]})
+    with pytest.raises(UnusualWorkbookError, match="same name"):
+        annotated(source, 1)
+
+
+def test_parts_are_found_in_whatever_case(tmp_path: Path) -> None:
+    source = repacked(by_xlsxwriter(tmp_path / "leads.xlsx", table=True), {}, named=str.upper)
+    after = parts(annotated(source, 1))
+    assert after.keys() == parts(source).keys()
+    assert after["XL/TABLES/TABLE1.XML"].count(b"<tableColumn ") == 16
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, NotImplementedError, EOFError])
+def test_what_the_rows_raise_passes_through(tmp_path: Path, error: type[Exception]) -> None:
+    def failing() -> Iterator[AddedRow]:
+        yield outcome_row(result(2))
+        raise error("of the ledger")
+
+    source, path = by_xlsxwriter(tmp_path / "leads.xlsx"), tmp_path / "out.xlsx"
+    with pytest.raises(error, match="of the ledger"):
+        write_outcomes(path, source, [LeadSheet(LEADS, 1)], failing(), nothing)
+    assert not path.exists()
+
+
+def test_a_source_that_is_gone_is_told_as_the_source(tmp_path: Path) -> None:
+    source, path = tmp_path / "leads.xlsx", tmp_path / "out.xlsx"
+    with pytest.raises(
+        SheetError, match=r"leads\.xlsx cannot be read once more \(No such file.*import it again"
+    ):
+        write_outcomes(path, source, [LeadSheet(LEADS, 1)], [outcome_row(result(2))], nothing)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_stops_answering_is_told_as_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(*_: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    source = by_xlsxwriter(tmp_path / "leads.xlsx")
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", failing)
+    with pytest.raises(SheetError, match=r"leads\.xlsx cannot be read once more \(Input/output error\)"):
+        annotated(source, 1)
+
+
+def test_a_place_that_cannot_be_written_is_told_as_the_place(tmp_path: Path) -> None:
+    source = by_xlsxwriter(tmp_path / "leads.xlsx")
+    with pytest.raises(ResultsError, match=r"missing/out\.xlsx: the file cannot be written"):
+        write_outcomes(tmp_path / "missing/out.xlsx", source, [LeadSheet(LEADS, 1)], [], nothing)
+
+
+def test_a_part_that_is_damaged_is_told_as_the_source(tmp_path: Path) -> None:
+    source = by_xlsxwriter(tmp_path / "leads.xlsx")
+    with zipfile.ZipFile(source) as archive:
+        at = archive.getinfo(SHEET).header_offset
+    content = bytearray(source.read_bytes())
+    content[at + 80 : at + 90] = bytes(10)
+    source.write_bytes(content)
+    with pytest.raises(UnusualWorkbookError, match="unpacked"):
+        annotated(source, 1)
+
+
+def _packed(kept: dict[str, bytes]) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in kept.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_whatever_a_workbook_holds_it_is_written_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    source = by_xlsxwriter(tmp_path / "leads.xlsx", table=True)
+    kept = parts(source)
+    name = data.draw(st.sampled_from([name for name in kept if name.endswith((".xml", ".rels"))]))
+    words = sorted({*re.findall(rb"[\w.:]+|[<>/\"=]", kept[name])} | {b"", b"-1", b"9" * 5_000, b"&#xD800;"})
+    pieces = re.split(rb"([\w.:]+)", kept[name])
+    at = data.draw(st.integers(0, len(pieces) - 1))
+    pieces[at] = data.draw(st.sampled_from(words))
+    source.write_bytes(_packed(kept | {name: b"".join(pieces)}))
+    for make in (annotated, lambda source, row: to_mend(source, row, [3])):
+        try:
+            make(source, 1)
+        except UnusualWorkbookError:
+            continue

@@ -11,19 +11,16 @@ rather than guessed at. The parts were looked through for bombs when the leads w
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
 
-from importer.errors import UnusualWorkbookError
 from importer.results.added import AddedRow
 from importer.results.replacing import replacing, translating
 from importer.results.workbook.mending import keep_rows_to_mend
 from importer.results.workbook.outcomes import add_outcomes
 from importer.results.workbook.package import Package
+from importer.results.workbook.parts import open_parts
 from importer.results.workbook.survey import LeadSheet
 
 __all__ = ["SUFFIXES", "LeadSheet", "write_outcomes", "write_rows_to_mend"]
@@ -42,10 +39,13 @@ def write_outcomes(
     """Write the workbook `source` to `path`, with the outcome of each row beside it.
 
     `rows` are those of all `sheets`, in their order. `check` is called when all is written but not in its
-    place yet: what it raises, as `rows` may, leaves the earlier file. Raises :class:`UnusualWorkbookError` if
-    nothing can be added to the workbook, and :class:`importer.errors.ResultsError` if it cannot be written.
+    place yet. What it and `rows` raise passes through and leaves the earlier file. Raises
+    :class:`importer.errors.UnusualWorkbookError` if nothing can be added to the workbook,
+    :class:`importer.errors.SheetError` if it cannot be read, and :class:`importer.errors.ResultsError` if
+    `path` cannot be written.
     """
-    with replacing(path) as file, _package(source) as package:
+    with open_parts(source) as parts, replacing(path) as file:
+        package = Package(parts)
         add_outcomes(package, sheets, iter(rows))
         package.write(file)
         check()
@@ -72,17 +72,9 @@ def write_rows_to_mend(
         with translating(path):
             path.unlink(missing_ok=True)
         return False
-    with replacing(path) as file, _package(source) as package:
+    with open_parts(source) as parts, replacing(path) as file:
+        package = Package(parts)
         keep_rows_to_mend(package, sheets, chain([first], rows), hide_others=hide_others)
         package.write(file)
         check()
     return True
-
-
-@contextmanager
-def _package(source: Path) -> Iterator[Package]:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            yield Package(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise UnusualWorkbookError("it cannot be unpacked") from error

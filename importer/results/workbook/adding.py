@@ -242,8 +242,8 @@ def filtered_names(xml: bytes, filters: Mapping[int, tuple[str, Area]]) -> bytes
     elif added:
         inner = outer.inner(xml)
         before = (b"sheets", b"functionGroups", b"externalReferences")
-        at = max(element.end for element in markup.elements(inner) if element.name in before)
-        at += outer.opened
+        ends = (element.end for element in markup.elements(inner) if element.name in before)
+        at = outer.opened + max(ends, default=0)
         changes.append((at, at, b"<%bdefinedNames>%b</%bdefinedNames>" % (p, added, p)))
     return markup.patched(xml, changes)
 
@@ -262,7 +262,7 @@ def wider_table(xml: bytes, right: int, names: Sequence[str]) -> bytes:
         elif element.name == b"tableColumns":
             columns = list(markup.elements(element.inner(inner), b"tableColumn"))
             tags = [column.tag(element.inner(inner)) for column in columns]
-            highest = max(markup.number(tag, b"id") for tag in tags)
+            highest = max((markup.number(tag, b"id") for tag in tags), default=0)
             tag = markup.with_attribute(element.tag(inner), b"count", len(tags) + len(names))
             changes.append((start, outer.opened + element.opened, tag))
             new = b"".join(

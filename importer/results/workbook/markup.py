@@ -24,6 +24,9 @@ _DECLARATION = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:<\?xml\s([^<>]*)\?>)?"""
 _ENCODING = re.compile(rb"""\bencoding\s*=\s*["'](?:utf-8|us-ascii)["']""", re.IGNORECASE)
 _CHARACTER = re.compile(r"&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));")
 
+# Nothing in a workbook counts further.
+_WHOLE_NUMBER = re.compile("[0-9]{1,18}")
+
 # What attributes of a workbook's parts hold besides what `unescape` knows by itself.
 _QUOTES = {"&quot;": '"', "&apos;": "'"}
 
@@ -145,7 +148,7 @@ def attribute(tag: bytes, name: bytes) -> str | None:
 def number(tag: bytes, name: bytes, default: int = 0) -> int:
     """Return the whole number in an attribute, `default` if there is none."""
     value = attribute(tag, name)
-    return int(value) if value is not None and value.isascii() and value.isdigit() else default
+    return int(value) if value is not None and _WHOLE_NUMBER.fullmatch(value) else default
 
 
 def with_attribute(tag: bytes, name: bytes, value: str | int) -> bytes:
@@ -194,7 +197,7 @@ def text_of(xml: bytes) -> str:
 
 def _character(found: re.Match[str]) -> str:
     code = int(found[1], 16) if found[1] else int(found[2])
-    sign = chr(code) if code < 0x110000 else "\ufffd"
+    sign = chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
     return "&amp;" if sign == "&" else sign
 
 

@@ -16,6 +16,7 @@ from typing import IO
 
 from importer.errors import UnusualWorkbookError
 from importer.results.workbook import markup
+from importer.results.workbook.parts import Parts, PartStream
 
 CONTENT_TYPES = "[Content_Types].xml"
 _MAIN_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
@@ -24,7 +25,10 @@ _MACRO_TYPE = "application/vnd.ms-office.vbaProject"
 _PRINTER_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.printerSettings"
 
 # The last words of relationship types whose targets are programs, or vouch for bytes that are changed here.
-_NOT_KEPT = ("/vbaProject", "/vbaProjectSignature", "/digital-signature/origin", "/xlMacrosheet")
+_NOT_KEPT = ("/vbaProject", "/vbaProjectSignature", "/digital-signature/origin")
+
+# Those of sheets that are programs: of Excel 4, in its English form and in the others.
+_MACRO_SHEETS = ("/xlMacrosheet", "/xlIntlMacrosheet")
 
 # A part that is read as a whole is refused beyond this; sheets and shared strings are streamed.
 PART_LIMIT = 64 << 20
@@ -64,18 +68,9 @@ class SheetPart:
 class Package:
     """A zipped workbook, open for reading, and what its parts become."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        """Read the directory; nothing else is read before it is asked for.
-
-        Raises :class:`UnusualWorkbookError` if two parts have names that differ in nothing but their case.
-        """
-        self._archive = archive
-        entries = archive.infolist()
-        self._entries = {entry.filename: entry for entry in entries}
-        # Names of parts are the same whatever their case (OPC, section 6.2.2.3 "Part name equivalence").
-        self._names = {name.casefold(): name for name in self._entries}
-        if len(self._names) < len(entries):
-            raise UnusualWorkbookError("two of its parts have the same name")
+    def __init__(self, parts: Parts) -> None:
+        """Take the parts; nothing is read before it is asked for."""
+        self._parts = parts
         self._relationships: dict[str, Sequence[Relationship]] = {}
         self.changes: dict[str, bytes | Pieces] = {}
         """Parts that are other ones in what is written, in the order in which they are written last."""
@@ -84,22 +79,12 @@ class Package:
         """Whether parts that no relationship ever led to are left out, too. No spreadsheet opens them."""
 
     def has(self, part: str) -> bool:
-        """Tell whether there is a part of this name, in whatever case."""
-        return part.casefold() in self._names
+        """Tell whether there is a part of this name."""
+        return self._parts.has(part)
 
-    def _named(self, part: str) -> str:
-        """Return the name of a part as it stands in the directory, if it is there."""
-        return self._names.get(part.casefold(), part)
-
-    def size(self, part: str) -> int:
-        """Return how many bytes a part has."""
-        return self._entries[part].file_size
-
-    def open(self, part: str) -> IO[bytes]:
+    def open(self, part: str) -> PartStream:
         """Open a part as it was for reading."""
-        if part not in self._entries:
-            raise UnusualWorkbookError(f"it has no part {part}")
-        return self._archive.open(part)
+        return self._parts.open(part)
 
     def read(self, part: str) -> bytes:
         """Return a part as it is by now, if that is bytes, else as it was."""
@@ -119,7 +104,7 @@ class Package:
         return self._relationships[part]
 
     def _read_relationships(self, part: str) -> Sequence[Relationship]:
-        rels = self._named(rels_of(part))
+        rels = self._parts.named(rels_of(part))
         if not self.has(rels):
             return []
         found = []
@@ -132,7 +117,7 @@ class Package:
                 Relationship(
                     markup.attribute(tag, b"Id") or "",
                     markup.attribute(tag, b"Type") or "",
-                    "" if outside else self._named(_resolved(part, target)),
+                    "" if outside else self._parts.named(_resolved(part, target)),
                 )
             )
         return found
@@ -146,7 +131,7 @@ class Package:
         dropped = {known.identifier for known in self.relationships(part) if unwanted(known)}
         if not dropped:
             return
-        rels = self._named(rels_of(part))
+        rels = self._parts.named(rels_of(part))
         xml = self.read(rels)
         self.changes[rels] = markup.patched(
             xml,
@@ -168,7 +153,9 @@ class Package:
 
     @cached_property
     def sheets(self) -> Sequence[SheetPart]:
-        """The sheets, in the order of their tabs."""
+        """The sheets, in the order of their tabs; :class:`UnusualWorkbookError` if one is a program."""
+        if any(known.kind.endswith(_MACRO_SHEETS) for known in self.relationships(self.workbook)):
+            raise UnusualWorkbookError("it has sheets of macros, as Excel 4 had them")
         xml = self.read(self.workbook)
         targets = {known.identifier: known.target for known in self.relationships(self.workbook)}
         found = markup.first(xml, b"sheets")
@@ -193,31 +180,31 @@ class Package:
             self.drop_relationships(part, lambda known: known.kind.endswith(_NOT_KEPT))
         kept = self.used()
         if not self.forgets_unused:
-            kept |= self._entries.keys() - Package(self._archive).used()
-        content_types = self._named(CONTENT_TYPES)
-        types = _content_types(self.read(content_types), self._entries.keys() - kept, kept)
+            kept |= self._parts.entries.keys() - Package(self._parts).used()
+        content_types = self._parts.named(CONTENT_TYPES)
+        types = _content_types(self.read(content_types), self._parts.entries.keys() - kept, kept)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
             # First, as spreadsheets have it: some tell a workbook from another archive by that.
-            with target.open(_like(self._entries[content_types]), "w") as new:
+            with target.open(_like(self._parts.entries[content_types]), "w") as new:
                 new.write(types)
-            for entry in self._entries.values():
+            for entry in self._parts.entries.values():
                 if entry.filename in kept - {content_types} and entry.filename not in self.changes:
-                    with self._archive.open(entry) as old, target.open(_like(entry), "w") as new:
+                    with self.open(entry.filename) as old, target.open(_like(entry), "w") as new:
                         shutil.copyfileobj(old, new, 1 << 20)
             for part, change in self.changes.items():
                 if part in kept:
-                    with target.open(_like(self._entries[part]), "w") as new:
+                    with target.open(_like(self._parts.entries[part]), "w") as new:
                         for block in [change] if isinstance(change, bytes) else _blocks(change()):
                             new.write(block)
 
     def used(self) -> set[str]:
         """Return the parts that relationships lead to by now, from the package itself on."""
-        seen: set[str] = {self._named(CONTENT_TYPES)}
+        seen: set[str] = {self._parts.named(CONTENT_TYPES)}
         waiting = [""]
         while waiting:
             part = waiting.pop()
             if part not in seen and (not part or self.has(part)):
-                seen |= {part, self._named(rels_of(part))}
+                seen |= {part, self._parts.named(rels_of(part))}
                 waiting += [known.target for known in self.relationships(part)]
         return seen
 
@@ -250,8 +237,9 @@ def _like(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
     new = zipfile.ZipInfo(entry.filename, entry.date_time)
     new.compress_type = zipfile.ZIP_DEFLATED
     new.external_attr = entry.external_attr
-    # The size is not known before, and decides about the form of the directory (ZIP64).
-    new.file_size = entry.file_size
+    # The size is not known before, and decides about the form of the directory (ZIP64). Outcomes may be
+    # longer than the leads that they stand beside.
+    new.file_size = 4 * entry.file_size
     return new
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
 
 from importer.errors import UnusualWorkbookError
 from importer.results.workbook import markup
+from importer.results.workbook.parts import Readable
 
 _BLOCK = 1 << 18
 
@@ -134,7 +134,7 @@ class Grammar:
 class SheetXml:
     """A sheet while it is read: `head` at once, then :meth:`rows`, and after the last one `tail`."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         """Read what stands before the rows. Raises :class:`UnusualWorkbookError` if that is not as usual."""
         self._stream = stream
         self._buffer = b""

@@ -18,10 +18,13 @@ from importer.results.workbook.rows import Cell, Grammar, RowPart, SheetXml
 _COLUMN_UNITS = 609_600
 _ROW_UNITS = 190_500
 
+# No row or column has a number as long.
+_DIGITS = 9
+
 # How far merged cells may carry headers up and down.
 _LINES_OF_HEADERS = 5
 
-_SHARED = re.compile(rb"<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d+)")
+_SHARED = re.compile(rb"<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,5 +208,12 @@ def _covered(anchor: bytes) -> Iterator[Area]:
 
 
 def _corner(xml: bytes) -> tuple[int, int]:
-    row, column = (markup.first(xml, name) for name in (b"row", b"col"))
-    return int(row.inner(xml)) if row else 0, int(column.inner(xml)) if column else 0
+    row, column = (_whole_number(xml, name) for name in (b"row", b"col"))
+    return row, column
+
+
+def _whole_number(xml: bytes, name: bytes) -> int:
+    """Return the number in an element; 0 if there is none."""
+    found = markup.first(xml, name)
+    digits = found.inner(xml).strip() if found else b""
+    return int(digits) if digits.isdigit() and len(digits) < _DIGITS else 0
