@@ -63,8 +63,9 @@ def _pieces(stream: Readable) -> Iterator[tuple[bool, bytes]]:
         if match and match[2]:
             end = match.end()
         elif match:
-            closed = buffer.find(b"</" + match[1] + b"si", match.end())
-            end = buffer.find(b">", closed) + 1 if closed >= 0 else 0
+            # Another element's name may begin alike, as `size` does.
+            ended = re.compile(rb"</" + re.escape(match[1]) + rb"si\s*>").search(buffer, match.end())
+            end = ended.end() if ended else 0
         if match and end:
             between, string = buffer[at : match.start()], buffer[match.start() : end]
             if not begun:
