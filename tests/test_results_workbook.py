@@ -404,6 +404,8 @@ def test_references_of_cells_are_read(reference: str, read: str) -> None:
         (("phone", *ADDED), range(1, 12)),
         (("phone", *ADDED, "more"), range(1, 12)),
         (("phone", "outcome_2", "application_id", "status_2", *ADDED[3:]), range(1, 12)),
+        (("phone", "outcome_10", "application_id", "status_3", *ADDED[3:]), range(1, 12)),
+        (("phone", "outcome_", *ADDED[1:]), range(12, 12)),
         (("phone", "outcome", "error"), range(1, 3)),
         (("outcome", "error", "phone", "outcome", "error"), range(3, 5)),
         (("phone", "error", "outcome"), range(3, 3)),
