@@ -20,6 +20,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "disks": ("disks",),
         "values": ("values", "phones", "numbers", "mojibake", "remarks"),
         "identity": ("identity",),
+        "ooxml": ("ooxml", "ooxml.attributes", "ooxml.cells", "ooxml.relationships"),
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),
@@ -49,7 +50,6 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets.headers",
             "sheets.legacy",
             "sheets.markup",
-            "sheets.ooxml",
             "sheets.opendocument",
             "sheets.records",
             "sheets.sheet",
@@ -58,6 +58,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets.workbook",
             "sheets.xls",
             "sheets.xlsb",
+            "sheets.xlsx",
         ),
         "transport": ("transport",),
         "stores": (

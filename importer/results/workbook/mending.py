@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.ooxml import Area, Relationship, column_letters
 from importer.results.added import TO_MEND_WIDTHS, AddedRow
 from importer.results.workbook import adding, markup, strings
 from importer.results.workbook.adding import CellWriter, Columns, Look
-from importer.results.workbook.markup import Area, letters
 from importer.results.workbook.outcomes import Pending
-from importer.results.workbook.package import Package, Relationship
+from importer.results.workbook.package import Package
 from importer.results.workbook.rows import RowPart, SheetXml
 from importer.results.workbook.styles import Styles
 from importer.results.workbook.survey import LeadSheet, Survey, merged, survey
@@ -112,7 +113,7 @@ def _workbook(xml: bytes, own: set[int], *, hide_others: bool) -> bytes:
     changes: list[tuple[int, int, bytes]] = []
     for element in markup.elements(xml, b"definedName"):
         tag = element.tag(xml)
-        if markup.attribute(tag, b"name") in _STALE_NAMES and markup.number(tag, b"localSheetId", -1) in own:
+        if ooxml.attribute(tag, b"name") in _STALE_NAMES and ooxml.number(tag, b"localSheetId", -1) in own:
             changes.append((element.start, element.end, b""))
     names = markup.first(xml, b"definedNames")
     if names and len(changes) == len(list(markup.elements(names.inner(xml), b"definedName"))):
@@ -121,12 +122,12 @@ def _workbook(xml: bytes, own: set[int], *, hide_others: bool) -> bytes:
         tag = element.tag(xml)
         if index in own:
             changes.append((element.start, element.opened, markup.without_attributes(tag, b"state")))
-        elif hide_others and not (markup.attribute(tag, b"state") or "").endswith("idden"):
+        elif hide_others and not (ooxml.attribute(tag, b"state") or "").endswith("idden"):
             changes.append((element.start, element.opened, markup.with_attribute(tag, b"state", "hidden")))
     for element in markup.elements(xml, b"workbookView"):
         # The sheet on top may be hidden now, which no workbook may have.
         tag = markup.without_attributes(element.tag(xml), b"firstSheet")
-        active = markup.number(tag, b"activeTab")
+        active = ooxml.number(tag, b"activeTab")
         if hide_others and active not in own:
             tag = markup.with_attribute(tag, b"activeTab", min(own))
         changes.append((element.start, element.opened, tag))
@@ -205,11 +206,11 @@ def _head(plan: _Plan) -> bytes:
     for name in (b"sheetView", b"pane"):
         for element in markup.elements(head, name):
             tag = element.tag(head)
-            shown = Area.of(markup.attribute(tag, b"topLeftCell"))
+            shown = Area.of(ooxml.attribute(tag, b"topLeftCell"))
             # Whoever had scrolled down would see nothing.
-            top = max(known.header_row, markup.number(tag, b"ySplit") if name == b"pane" else 0) + 1
+            top = max(known.header_row, ooxml.number(tag, b"ySplit") if name == b"pane" else 0) + 1
             if shown and shown.top > top:
-                cell = f"{letters(shown.left)}{top}"
+                cell = f"{column_letters(shown.left)}{top}"
                 tag = markup.with_attribute(tag, b"topLeftCell", cell)
                 changes.append((element.start, element.opened, tag))
     return markup.patched(head, changes)
@@ -248,7 +249,7 @@ def _kept_items(xml: bytes, name: bytes, references: bytes, keep: Callable[[Area
     inner = outer.inner(xml)
     items: list[bytes] = []
     for element in markup.elements(inner, name):
-        areas = (markup.attribute(element.tag(inner), references) or "").split()
+        areas = (ooxml.attribute(element.tag(inner), references) or "").split()
         kept = [one for one in areas if (area := Area.of(one)) and keep(area)]
         if kept:
             tag = markup.with_attribute(element.tag(inner), references, " ".join(kept))

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.ooxml import Area
 from importer.results.added import OUTCOME_WIDTHS, AddedRow, header_beside
 from importer.results.workbook import adding, markup
 from importer.results.workbook.adding import CellWriter, Columns, Look
-from importer.results.workbook.markup import Area
 from importer.results.workbook.package import Package
 from importer.results.workbook.rows import SheetXml
 from importer.results.workbook.styles import Styles
@@ -124,7 +125,7 @@ def _filtered(known: Survey, columns: Columns, tables: Sequence[Table]) -> tuple
     old = next((child for child in markup.elements(known.tail) if child.name == b"autoFilter"), None)
     if old is not None:
         tag = old.tag(known.tail)
-        covered = Area.of(markup.attribute(tag, b"ref"))
+        covered = Area.of(ooxml.attribute(tag, b"ref"))
         if covered is None or covered.top != known.header_row:
             return known.tail, None
         # Its criteria count their columns from its left.

@@ -6,15 +6,16 @@ and a part that no relationship leads to any more is left out, with its content 
 
 from __future__ import annotations
 
-import posixpath
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.ooxml import Relationship, relationships_in, relationships_part, sheets_in
 from importer.results.workbook import markup
 from importer.results.workbook.parts import Parts, PartStream
 
@@ -38,18 +39,6 @@ _BLOCK = 1 << 18
 
 Pieces = Callable[[], Iterator[bytes]]
 """Makes a part while it is written, piece by piece."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relationship:
-    """From one part to another, or to somewhere outside."""
-
-    identifier: str
-    kind: str
-    """Its type, a URI; its last words tell what the target is, in the transitional and the strict form."""
-
-    target: str
-    """The name of the part; empty if it is outside of the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +93,14 @@ class Package:
         return self._relationships[part]
 
     def _read_relationships(self, part: str) -> Sequence[Relationship]:
-        rels = self._parts.named(rels_of(part))
+        rels = self._parts.named(relationships_part(part))
         if not self.has(rels):
             return []
-        found = []
         xml = self.read(rels)
-        for element in markup.elements(xml, b"Relationship"):
-            tag = element.tag(xml)
-            target = markup.attribute(tag, b"Target") or ""
-            outside = markup.attribute(tag, b"TargetMode") == "External"
-            found.append(
-                Relationship(
-                    markup.attribute(tag, b"Id") or "",
-                    markup.attribute(tag, b"Type") or "",
-                    "" if outside else self._parts.named(_resolved(part, target)),
-                )
-            )
-        return found
+        markup.refuse_other_markup(xml[markup.after_declaration(xml) :])
+        return [
+            replace(known, target=self._parts.named(known.target)) for known in relationships_in(xml, part)
+        ]
 
     def targets(self, part: str, kind: str) -> list[str]:
         """Return the parts that `part` leads to with relationships whose type ends in `kind`."""
@@ -131,14 +111,14 @@ class Package:
         dropped = {known.identifier for known in self.relationships(part) if unwanted(known)}
         if not dropped:
             return
-        rels = self._parts.named(rels_of(part))
+        rels = self._parts.named(relationships_part(part))
         xml = self.read(rels)
         self.changes[rels] = markup.patched(
             xml,
             [
                 (element.start, element.end, b"")
                 for element in markup.elements(xml, b"Relationship")
-                if markup.attribute(element.tag(xml), b"Id") in dropped
+                if ooxml.attribute(element.tag(xml), b"Id") in dropped
             ],
         )
         del self._relationships[part]
@@ -159,15 +139,9 @@ class Package:
         xml = self.read(self.workbook)
         targets = {known.identifier: known.target for known in self.relationships(self.workbook)}
         found = markup.first(xml, b"sheets")
-        inner = found.inner(xml) if found else b""
         return [
-            SheetPart(
-                markup.attribute(tag, b"name") or "",
-                index,
-                targets.get(markup.attribute(tag, b":id") or "", ""),
-                (markup.attribute(tag, b"state") or "").removeprefix("visible"),
-            )
-            for index, tag in enumerate(element.tag(inner) for element in markup.elements(inner, b"sheet"))
+            SheetPart(entry.name, index, targets.get(entry.relationship, ""), entry.state)
+            for index, entry in enumerate(sheets_in(found.inner(xml) if found else b""))
         ]
 
     def only_part(self, kind: str) -> str | None:
@@ -204,15 +178,9 @@ class Package:
         while waiting:
             part = waiting.pop()
             if part not in seen and (not part or self.has(part)):
-                seen |= {part, self._parts.named(rels_of(part))}
+                seen |= {part, self._parts.named(relationships_part(part))}
                 waiting += [known.target for known in self.relationships(part)]
         return seen
-
-
-def rels_of(part: str) -> str:
-    """Return the name of the part that holds the relationships of `part` (OPC, section 9.3)."""
-    folder, name = posixpath.split(part)
-    return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
 def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -225,11 +193,6 @@ def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
             yield b"".join(gathered)
             gathered, size = [], 0
     yield b"".join(gathered)
-
-
-def _resolved(part: str, target: str) -> str:
-    path = target.partition("#")[0].replace("\\", "/")
-    return posixpath.normpath(posixpath.join("/", posixpath.dirname(part), path)).lstrip("/") if path else ""
 
 
 def _like(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
@@ -248,18 +211,18 @@ def _content_types(xml: bytes, gone: Set[str], kept: Set[str]) -> bytes:
     gone = {name.casefold() for name in gone}
     for element in markup.elements(xml, b"Override"):
         tag = element.tag(xml)
-        part = (markup.attribute(tag, b"PartName") or "").lstrip("/")
+        part = (ooxml.attribute(tag, b"PartName") or "").lstrip("/")
         if part.casefold() in gone:
             changes.append((element.start, element.end, b""))
-        elif markup.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
+        elif ooxml.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
             changes.append((element.start, element.opened, _typed(tag, _MAIN_TYPE)))
     for element in markup.elements(xml, b"Default"):
         tag = element.tag(xml)
-        if markup.attribute(tag, b"ContentType") == _MACRO_TYPE:
+        if ooxml.attribute(tag, b"ContentType") == _MACRO_TYPE:
             others = any(name.casefold().endswith(".bin") for name in kept)
             new = _typed(tag, _PRINTER_TYPE) if others else b""
             changes.append((element.start, element.end, new))
-        elif markup.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
+        elif ooxml.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
             changes.append((element.start, element.opened, _typed(tag, _MAIN_TYPE)))
     return markup.patched(xml, changes)
 

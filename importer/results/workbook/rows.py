@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
 from importer.results.workbook import markup
 from importer.results.workbook.parts import Readable
@@ -67,7 +68,7 @@ class RowPart:
         column, at, inner = 0, 0, self.inner
         while match := self.grammar.cell.search(inner, at):
             reference = _REFERENCE.search(inner, match.start(), match.end())
-            column = markup.column_of(reference[1]) if reference else column + 1
+            column = ooxml.column_number(reference[1]) if reference else column + 1
             opened = closed = at = match.end()
             if not match[1]:
                 ended = self.grammar.cell_end.search(inner, opened)
@@ -99,7 +100,7 @@ class RowPart:
         if match is None or reference is None or self.grammar.bare_cell.search(self.inner, at):
             return None
         blank = bool(match[1]) or self.grammar.cell_end.match(self.inner, match.end()) is not None
-        return markup.column_of(reference[1]), blank
+        return ooxml.column_number(reference[1]), blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ class SheetXml:
 
     def _row(self, before: int, tag: bytes, inner: bytes, end: int) -> RowPart:
         self._at = end
-        number = markup.number(tag, b"r", before + 1)
+        number = ooxml.number(tag, b"r", before + 1)
         if number <= before:
             raise UnusualWorkbookError("the rows of a sheet are not in order")
         markup.refuse_other_markup(inner)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
 from importer.results.workbook import markup
 from importer.results.workbook.parts import Readable
@@ -32,7 +33,7 @@ def text_in(xml: bytes) -> str:
     """Return the text of a string, of all its runs together, without what tells how it is pronounced."""
     spoken = [(element.start, element.end, b"") for element in markup.elements(xml, b"rPh")]
     plain = markup.patched(xml, spoken)
-    return "".join(markup.text_of(element.inner(plain)) for element in markup.elements(plain, b"t"))
+    return "".join(ooxml.text_of(element.inner(plain)) for element in markup.elements(plain, b"t"))
 
 
 def keep_only(stream: Readable, used: Container[int]) -> Iterator[bytes]:
