@@ -105,22 +105,11 @@ class Styles:
         return markup.patched(font, [(opened.opened, opened.opened, sign)])
 
     def _solid(self, colour: str) -> bytes:
-        p = self._prefix
-        return b"".join(
-            (
-                *(b"<", p, b"fill><", p, b'patternFill patternType="solid"><', p, b'fgColor rgb="FF'),
-                *(
-                    colour.encode(),
-                    b'"/><',
-                    p,
-                    b'bgColor indexed="64"/></',
-                    p,
-                    b"patternFill></",
-                    p,
-                    b"fill>",
-                ),
-            )
-        )
+        p = self._prefix.decode()
+        return (
+            f'<{p}fill><{p}patternFill patternType="solid"><{p}fgColor rgb="FF{colour}"/>'
+            f'<{p}bgColor indexed="64"/></{p}patternFill></{p}fill>'
+        ).encode()
 
     def _add_format(self, tag: bytes, xf: bytes, applied: bytes) -> int:
         """Add a format with another start tag, and what is in `xf`."""
