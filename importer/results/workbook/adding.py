@@ -154,12 +154,12 @@ class CellWriter:
         return f'<{p}c r="{reference}" s="{self._look.number}"><{p}v>{value}</{p}v></{p}c>'
 
 
-def open_row(row: RowPart, inner: bytes, tag: bytes | None = None) -> bytes:
-    """Return a row with other cells, and another start tag if one is given.
+def open_row(row: RowPart, inner: bytes) -> bytes:
+    """Return a row with other cells.
 
     How far its cells span was told to be read faster (section 18.3.1.73); it would be wrong now.
     """
-    opened = markup.without_attributes(tag or row.tag, b"spans")
+    opened = markup.without_attributes(row.tag, b"spans")
     return opened + inner + b"</" + row.grammar.prefix + b"row>"
 
 
@@ -218,8 +218,6 @@ def filtered_names(xml: bytes, filters: Mapping[int, tuple[str, Area]]) -> bytes
 
     `filters` has the name and the area by the index of the sheet (``_xlnm._FilterDatabase``, section 18.2.5).
     """
-    if not filters:
-        return xml
     outer = markup.root(xml)
     p = markup.prefix_of(outer.tag(xml))
     content = {
