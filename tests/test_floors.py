@@ -82,6 +82,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.tables",
             "results.workbook",
             "results.workbook.adding",
+            "results.workbook.filling",
             "results.workbook.markup",
             "results.workbook.mending",
             "results.workbook.outcomes",

@@ -12,11 +12,11 @@ rather than guessed at. The parts were looked through for bombs when the leads w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
 from pathlib import Path
 
 from importer.results.added import AddedRow
 from importer.results.replacing import replacing, translating
+from importer.results.workbook.filling import Pending
 from importer.results.workbook.mending import keep_rows_to_mend
 from importer.results.workbook.outcomes import add_outcomes
 from importer.results.workbook.package import Package
@@ -45,9 +45,10 @@ def write_outcomes(
     `path` cannot be written.
     """
     with open_parts(source) as parts, replacing(path) as file:
-        package = Package(parts)
-        add_outcomes(package, sheets, iter(rows))
+        package, pending = Package(parts), Pending(rows)
+        add_outcomes(package, sheets, pending)
         package.write(file)
+        pending.refuse_rest()
         check()
 
 
@@ -66,15 +67,15 @@ def write_rows_to_mend(
     says so. If there are no rows, nothing is written, a file of an earlier run is removed, since its advice
     is stale, and False is returned; else True. For `check` and what is raised see :func:`write_outcomes`.
     """
-    rows = iter(rows)
-    first = next(rows, None)
-    if first is None:
+    pending = Pending(rows)
+    if not pending:
         with translating(path):
             path.unlink(missing_ok=True)
         return False
     with open_parts(source) as parts, replacing(path) as file:
         package = Package(parts)
-        keep_rows_to_mend(package, sheets, chain([first], rows), hide_others=hide_others)
+        keep_rows_to_mend(package, sheets, pending, hide_others=hide_others)
         package.write(file)
+        pending.refuse_rest()
         check()
     return True
