@@ -9,6 +9,7 @@ import pytest
 import xlsxwriter  # type: ignore[import-untyped]
 
 from importer.errors import UnusualWorkbookError
+from importer.sheets import open_sheets
 from tests.test_results_mending import to_mend
 from tests.workbooks import (
     HEADERS,
@@ -218,12 +219,19 @@ def test_a_part_that_nothing_leads_to_is_left_out(tmp_path: Path) -> None:
     assert leads_told(to_mend(repacked(source, {}, added=forgotten), 1, [3])) == [2]
 
 
-# ECMA-376 part 2, section 6.2.2.3: names of parts are the same whatever their case.
+# ECMA-376 part 2, section 9.1.1: names of parts are the same whatever their case.
 
 
 def test_shared_strings_are_found_in_whatever_case_and_emptied(tmp_path: Path) -> None:
-    source = repacked(by_xlsxwriter(tmp_path / "leads.xlsx"), {}, named=str.casefold)
+    strings = "xl/sharedStrings.xml"
+    source = repacked(
+        by_xlsxwriter(tmp_path / "leads.xlsx"),
+        {},
+        named=lambda name: name.casefold() if name == strings else name,
+    )
     path = to_mend(source, 1, [3])
+    read = next(iter(open_sheets(str(path))))
+    assert [row.cells[1:5] for rows in read.chunks() for row in rows] == [tuple(lead(2))]
     assert leads_told(path) == [2]
     assert "xl/sharedstrings.xml" in parts(path)
 

@@ -1,4 +1,4 @@
-"""How the parts of a workbook lead to each other (ECMA-376 part 2, section 6.5; part 1, 18.2.19). Pure."""
+"""How the parts of a workbook lead to each other (ECMA-376 part 2, section 9.3; part 1, 18.2.19). Pure."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class _Inspection:
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """The names of the parts by themselves without case, which makes none (ECMA-376 part 2, 6.2.2.3)."""
+        """The name of each part by itself without case, which tells none apart (ECMA-376 part 2, 9.1.1)."""
         return {name.casefold(): name for name in self.archive.namelist()}
 
     def _named(self, part: str) -> str:

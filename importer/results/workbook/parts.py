@@ -45,7 +45,7 @@ class PartStream:
 class Parts:
     """The parts of a workbook by their names, which are the same whatever their case.
 
-    That is so in ECMA-376 part 2, section 6.2.2.3 ("Part name equivalence").
+    That is so in ECMA-376 part 2, section 9.1.1 ("Part Names").
     """
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:

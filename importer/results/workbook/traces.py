@@ -23,7 +23,7 @@ _PIVOT_CACHE = "/pivotCacheDefinition"
 _PIVOT_TABLE = "/pivotTable"
 
 # What a chart keeps of the cells that it draws, beside the reference to them, which is enough
-# (ECMA-376 part 1, sections 21.2.2.123, 21.2.2.201 and 21.2.2.95).
+# (ECMA-376 part 1, section 21.2.2).
 _DRAWN = ((b"numRef", b"numCache"), (b"strRef", b"strCache"), (b"multiLvlStrRef", b"multiLvlStrCache"))
 
 
