@@ -22,6 +22,8 @@ from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow
 HEADERS = ("STT", "Mã khách hàng", "Họ tên", "Số điện thoại", "Địa chỉ")
 LEADS = "Tháng 5"
 
+RELATIONSHIPS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
 # A dot of one pixel.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -127,15 +129,41 @@ def parts(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def repacked(path: Path, changes: Mapping[str, Callable[[bytes], bytes] | None]) -> Path:
-    """Write a workbook again with some of its parts changed; None leaves one out."""
+def repacked(
+    path: Path,
+    changes: Mapping[str, Callable[[bytes], bytes] | None],
+    *,
+    added: Mapping[str, bytes] | None = None,
+    named: Callable[[str], str] = str,
+) -> Path:
+    """Write a workbook again with some of its parts changed, some `added`, all `named` otherwise.
+
+    None instead of a change leaves a part out.
+    """
     kept = parts(path)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in kept.items():
             change = changes.get(name, bytes)
             if change is not None:
-                archive.writestr(name, change(content))
+                archive.writestr(named(name), change(content))
+        for name, content in (added or {}).items():
+            archive.writestr(name, content)
     return path
+
+
+def led_to(kind: str, target: str, identifier: str = "rIdNew") -> Callable[[bytes], bytes]:
+    """Return what adds a relationship of a `kind` to those of a part."""
+    relationship = f'<Relationship Id="{identifier}" Type="{RELATIONSHIPS}/{kind}" Target="{target}"/>'
+    return lambda xml: xml.replace(b"</Relationships>", relationship.encode() + b"</Relationships>")
+
+
+def relationships(kind: str, target: str, identifier: str = "rIdNew") -> bytes:
+    """Return the part with the only relationship of another part."""
+    empty = (
+        b'<?xml version="1.0" encoding="UTF-8"?>'
+        b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"></Relationships>'
+    )
+    return led_to(kind, target, identifier)(empty)
 
 
 def looks(path: Path) -> Iterator[tuple[Any, ...]]:

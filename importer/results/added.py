@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 
 from importer.model import OutcomeName, ResultRow
 from importer.results.lines import COLUMN_WIDTHS, COLUMNS, result_cells
@@ -17,6 +19,10 @@ OUTCOME_WIDTHS = {name: COLUMN_WIDTHS[name] for name in COLUMNS[COLUMNS.index("o
 
 What stands before the outcome in a results file tells where the row is, which its own sheet shows.
 """
+
+
+# What :func:`header_beside` ends the name of a column in.
+_NUMBERED = re.compile(r"_[0-9]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,13 @@ def added_columns(headers: Sequence[str]) -> range:
         # The last ones, should somebody's own columns be called the same.
         for start in range(len(headers) - len(names), -1, -1):
             shown = headers[start : start + len(names)]
-            if all(header in (name, f"{name}_2") for header, name in zip(shown, names, strict=True)):
+            if all(_NUMBERED.sub("", header) == name for header, name in zip(shown, names, strict=True)):
                 return range(start, start + len(names))
     return range(len(headers), len(headers))
 
 
 def header_beside(name: str, taken: Sequence[str]) -> str:
     """Return `name`, numbered if one of the headers `taken` is the same to a table of Excel."""
-    return f"{name}_2" if name.casefold() in {header.casefold() for header in taken} else name
+    others = {header.casefold() for header in taken}
+    numbered = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(header for header in numbered if header.casefold() not in others)

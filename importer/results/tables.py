@@ -17,6 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from importer.errors import ResultsError
 from importer.formulas import defuse
 from importer.model import NumberText
+from importer.ooxml import column_letters
 from importer.results.colours import COLOURS
 
 if TYPE_CHECKING:
@@ -129,9 +130,8 @@ def _book(file: IO[bytes]) -> Iterator[Any]:
 def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
     from openpyxl.cell import WriteOnlyCell
     from openpyxl.styles import Font, PatternFill  # type: ignore[import-untyped]
-    from openpyxl.utils import get_column_letter  # type: ignore[import-untyped]
 
-    letters = [get_column_letter(number) for number in range(1, len(table.headers) + 1)]
+    letters = [column_letters(number) for number in range(1, len(table.headers) + 1)]
     for letter, width in zip(letters, table.widths, strict=True):
         column = sheet.column_dimensions[letter]
         column.width = width

@@ -10,10 +10,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO
 
+from importer import ooxml
 from importer.errors import SheetError
-from importer.sheets import files, ooxml, opendocument, xlsb
+from importer.sheets import files, opendocument, xlsb, xlsx
 from importer.sheets.markup import Markup
 
 # Beyond these a file was made to fill the memory, not to be read; the reader holds a whole sheet in memory.
@@ -85,13 +87,13 @@ def _refuse_bomb(original: files.Original, entries: list[zipfile.ZipInfo]) -> No
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Inspection:
     original: files.Original
     archive: zipfile.ZipFile
 
     def result(self) -> Archive:
-        names = set(self.archive.namelist())
+        names = self.names
         suffix = files.suffix_of(self.original.source)
         kinds = [suffixes for name, suffixes in _FAMILIES.items() if name in names]
         if kinds and not any(suffix in suffixes for suffixes in kinds):
@@ -107,25 +109,22 @@ class _Inspection:
                 return Archive(tuple(self._ooxml()))
 
     def _ooxml(self) -> Iterator[Markup]:
-        formats = ooxml.formats_of(self._part("xl/styles.xml"))
-        scans = {
-            part: ooxml.SheetScan(formats)
-            for part in self.archive.namelist()
-            if part.startswith(ooxml.SHEETS)
-        }
-        self._read_through({part: scan.take for part, scan in scans.items()}, ooxml.CELL)
+        formats = xlsx.formats_of(self._part(xlsx.STYLES))
+        relationships = self._part(ooxml.relationships_part(xlsx.WORKBOOK))
+        parts = [self._named(part) for part in xlsx.parts_of(self._part(xlsx.WORKBOOK), relationships)]
+        scans = {part: xlsx.SheetScan(formats) for part in parts}
+        self._read_through({part: scan.take for part, scan in scans.items()}, xlsx.CELL)
         for part, scan in scans.items():
             if scan.unusual:
                 with self.archive.open(part) as stream:
-                    self._refuse_area(*ooxml.extent(_pieces(stream, ooxml.CELL)))
-        relationships = self._part("xl/_rels/workbook.xml.rels")
-        for part in ooxml.parts_of(self._part("xl/workbook.xml"), relationships):
-            yield scans[part].markup if part in scans else Markup()
+                    self._refuse_area(*xlsx.extent(_pieces(stream, xlsx.CELL)))
+        for part in parts:
+            yield scans[part].markup
 
     def _xlsb(self) -> Iterator[Markup]:
         self._read_through({})
         formats = xlsb.formats_of(self._part("xl/styles.bin"))
-        targets = ooxml.targets_of(self._part("xl/_rels/workbook.bin.rels"))
+        targets = xlsx.targets_of(xlsb.WORKBOOK, self._part(ooxml.relationships_part(xlsb.WORKBOOK)))
         for identifier in xlsb.identifiers_of(self._part(xlsb.WORKBOOK)):
             markup, extent = xlsb.scan(self._part(targets.get(identifier, "")), formats)
             self._refuse_area(*extent)
@@ -138,9 +137,17 @@ class _Inspection:
             self._refuse_area(*extent)
         return scan.sheets
 
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """The name of each part by itself without case, which tells none apart (ECMA-376 part 2, 9.1.1)."""
+        return {name.casefold(): name for name in self.archive.namelist()}
+
+    def _named(self, part: str) -> str:
+        return self.names.get(part.casefold(), part)
+
     def _part(self, name: str) -> bytes:
         try:
-            return self.archive.read(name)
+            return self.archive.read(self._named(name))
         except KeyError:
             return b""
 
@@ -158,7 +165,7 @@ class _Inspection:
     def _refuse_area(self, rows: int, columns: int) -> None:
         if rows > ROWS or columns > COLUMNS or rows * columns > AREA_LIMIT:
             raise SheetError(
-                f"{self.original.source} has a cell as far out as {ooxml.column_letters(columns - 1)}{rows}, "
+                f"{self.original.source} has a cell as far out as {ooxml.column_letters(columns)}{rows}, "
                 "and the empty ones up to it take too much memory. Delete what stands far "
                 "from the leads, or save it as CSV UTF-8."
             )

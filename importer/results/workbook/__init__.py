@@ -11,19 +11,16 @@ rather than guessed at. The parts were looked through for bombs when the leads w
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from importer.errors import UnusualWorkbookError
 from importer.results.added import AddedRow
 from importer.results.replacing import replacing, translating
+from importer.results.workbook.filling import Pending
 from importer.results.workbook.mending import keep_rows_to_mend
 from importer.results.workbook.outcomes import add_outcomes
 from importer.results.workbook.package import Package
+from importer.results.workbook.parts import open_parts
 from importer.results.workbook.survey import LeadSheet
 
 __all__ = ["SUFFIXES", "LeadSheet", "write_outcomes", "write_rows_to_mend"]
@@ -42,12 +39,16 @@ def write_outcomes(
     """Write the workbook `source` to `path`, with the outcome of each row beside it.
 
     `rows` are those of all `sheets`, in their order. `check` is called when all is written but not in its
-    place yet: what it raises, as `rows` may, leaves the earlier file. Raises :class:`UnusualWorkbookError` if
-    nothing can be added to the workbook, and :class:`importer.errors.ResultsError` if it cannot be written.
+    place yet. What it and `rows` raise passes through and leaves the earlier file. Raises
+    :class:`importer.errors.UnusualWorkbookError` if nothing can be added to the workbook,
+    :class:`importer.errors.SheetError` if it cannot be read, and :class:`importer.errors.ResultsError` if
+    `path` cannot be written.
     """
-    with replacing(path) as file, _package(source) as package:
-        add_outcomes(package, sheets, iter(rows))
+    with open_parts(source) as parts, replacing(path) as file:
+        package, pending = Package(parts), Pending(rows)
+        add_outcomes(package, sheets, pending)
         package.write(file)
+        pending.refuse_rest()
         check()
 
 
@@ -66,23 +67,15 @@ def write_rows_to_mend(
     says so. If there are no rows, nothing is written, a file of an earlier run is removed, since its advice
     is stale, and False is returned; else True. For `check` and what is raised see :func:`write_outcomes`.
     """
-    rows = iter(rows)
-    first = next(rows, None)
-    if first is None:
+    pending = Pending(rows)
+    if not pending:
         with translating(path):
             path.unlink(missing_ok=True)
         return False
-    with replacing(path) as file, _package(source) as package:
-        keep_rows_to_mend(package, sheets, chain([first], rows), hide_others=hide_others)
+    with open_parts(source) as parts, replacing(path) as file:
+        package = Package(parts)
+        keep_rows_to_mend(package, sheets, pending, hide_others=hide_others)
         package.write(file)
+        pending.refuse_rest()
         check()
     return True
-
-
-@contextmanager
-def _package(source: Path) -> Iterator[Package]:
-    try:
-        with zipfile.ZipFile(source) as archive:
-            yield Package(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise UnusualWorkbookError("it cannot be unpacked") from error

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
 from importer.model import OutcomeName
+from importer.ooxml import Area, column_letters
 from importer.results.added import AddedRow
 from importer.results.colours import COLOURS
 from importer.results.tables import Cell, cell_text
 from importer.results.workbook import markup
-from importer.results.workbook.markup import Area, letters
 from importer.results.workbook.rows import RowPart
 from importer.results.workbook.styles import Styles
 from importer.results.workbook.survey import Survey
@@ -56,7 +57,7 @@ class Columns:
             columns = cls(widths, earlier.start, earlier)
         else:
             columns = cls(widths, used + 1, range(0))
-        if columns.last > markup.MOST_COLUMNS:
+        if columns.last > ooxml.MOST_COLUMNS:
             raise UnusualWorkbookError("no column is free right of the leads")
         return columns
 
@@ -78,7 +79,7 @@ class Columns:
                 xml = row.inner[cell.start : cell.end]
                 if cell.column > self.first and not cell.has_reference:
                     opened = cell.opened - cell.start
-                    reference = f"{letters(cell.column)}{row.number}"
+                    reference = f"{column_letters(cell.column)}{row.number}"
                     xml = markup.with_attribute(xml[:opened], b"r", reference) + xml[opened:]
                 (before if cell.column < self.first else after).append(xml)
         return b"".join((*before, cells, *after))
@@ -118,7 +119,7 @@ class CellWriter:
         """Take the `prefix` of the sheet's namespace, empty or with its colon."""
         self._look = look
         self._p = prefix.decode()
-        self._letters = [letters(column) for column in range(columns.first, columns.last + 1)]
+        self._letters = [column_letters(column) for column in range(columns.first, columns.last + 1)]
 
     def headers(self, row: int, names: Iterable[str]) -> bytes:
         """Return the header cells."""
@@ -153,12 +154,12 @@ class CellWriter:
         return f'<{p}c r="{reference}" s="{self._look.number}"><{p}v>{value}</{p}v></{p}c>'
 
 
-def open_row(row: RowPart, inner: bytes, tag: bytes | None = None) -> bytes:
-    """Return a row with other cells, and another start tag if one is given.
+def open_row(row: RowPart, inner: bytes) -> bytes:
+    """Return a row with other cells.
 
     How far its cells span was told to be read faster (section 18.3.1.73); it would be wrong now.
     """
-    opened = markup.without_attributes(tag or row.tag, b"spans")
+    opened = markup.without_attributes(row.tag, b"spans")
     return opened + inner + b"</" + row.grammar.prefix + b"row>"
 
 
@@ -170,7 +171,7 @@ def wider_head(known: Survey, columns: Columns, used: Area, *, whole: bool = Fal
     head, p = known.head, known.grammar.prefix
     changes: list[tuple[int, int, bytes]] = []
     if dimension := markup.first(head, b"dimension"):
-        old = None if whole else Area.of(markup.attribute(dimension.tag(head), b"ref"))
+        old = None if whole else Area.of(ooxml.attribute(dimension.tag(head), b"ref"))
         tag = markup.with_attribute(dimension.tag(head), b"ref", str(old.around(used) if old else used))
         changes.append((dimension.start, dimension.opened, tag))
     own = [
@@ -181,7 +182,7 @@ def wider_head(known: Survey, columns: Columns, used: Area, *, whole: bool = Fal
     for cols in every:
         inner = cols.inner(head)
         parts = [
-            (markup.number(part, b"min"), part)
+            (ooxml.number(part, b"min"), part)
             for element in markup.elements(inner, b"col")
             for part in _outside(element.whole(inner), columns)
         ]
@@ -196,7 +197,7 @@ def wider_head(known: Survey, columns: Columns, used: Area, *, whole: bool = Fal
 
 def _outside(col: bytes, columns: Columns) -> Iterable[bytes]:
     """Yield what of the width of some columns is not of the added ones."""
-    first, last = markup.number(col, b"min"), markup.number(col, b"max")
+    first, last = ooxml.number(col, b"min"), ooxml.number(col, b"max")
     for start, end in ((first, min(last, columns.first - 1)), (max(first, columns.last + 1), last)):
         if start <= end:
             yield markup.with_attribute(markup.with_attribute(col, b"min", start), b"max", end)
@@ -217,8 +218,6 @@ def filtered_names(xml: bytes, filters: Mapping[int, tuple[str, Area]]) -> bytes
 
     `filters` has the name and the area by the index of the sheet (``_xlnm._FilterDatabase``, section 18.2.5).
     """
-    if not filters:
-        return xml
     outer = markup.root(xml)
     p = markup.prefix_of(outer.tag(xml))
     content = {
@@ -228,8 +227,8 @@ def filtered_names(xml: bytes, filters: Mapping[int, tuple[str, Area]]) -> bytes
     changes: list[tuple[int, int, bytes]] = []
     for element in markup.elements(xml, b"definedName"):
         tag = element.tag(xml)
-        if markup.attribute(tag, b"name") == "_xlnm._FilterDatabase":
-            new = content.pop(markup.number(tag, b"localSheetId", -1), None)
+        if ooxml.attribute(tag, b"name") == "_xlnm._FilterDatabase":
+            new = content.pop(ooxml.number(tag, b"localSheetId", -1), None)
             if new:
                 changes.append((element.opened, element.closed, new))
     added = b"".join(
@@ -242,8 +241,8 @@ def filtered_names(xml: bytes, filters: Mapping[int, tuple[str, Area]]) -> bytes
     elif added:
         inner = outer.inner(xml)
         before = (b"sheets", b"functionGroups", b"externalReferences")
-        at = max(element.end for element in markup.elements(inner) if element.name in before)
-        at += outer.opened
+        ends = (element.end for element in markup.elements(inner) if element.name in before)
+        at = outer.opened + max(ends, default=0)
         changes.append((at, at, b"<%bdefinedNames>%b</%bdefinedNames>" % (p, added, p)))
     return markup.patched(xml, changes)
 
@@ -262,7 +261,7 @@ def wider_table(xml: bytes, right: int, names: Sequence[str]) -> bytes:
         elif element.name == b"tableColumns":
             columns = list(markup.elements(element.inner(inner), b"tableColumn"))
             tags = [column.tag(element.inner(inner)) for column in columns]
-            highest = max(markup.number(tag, b"id") for tag in tags)
+            highest = max((ooxml.number(tag, b"id") for tag in tags), default=0)
             tag = markup.with_attribute(element.tag(inner), b"count", len(tags) + len(names))
             changes.append((start, outer.opened + element.opened, tag))
             new = b"".join(
@@ -275,7 +274,7 @@ def wider_table(xml: bytes, right: int, names: Sequence[str]) -> bytes:
 
 
 def _reaching(tag: bytes, right: int) -> bytes:
-    area = Area.of(markup.attribute(tag, b"ref"))
+    area = Area.of(ooxml.attribute(tag, b"ref"))
     if area is None:
         raise UnusualWorkbookError("a table does not say what it covers")
     return markup.with_attribute(tag, b"ref", str(Area(area.top, area.left, area.bottom, right)))
@@ -284,5 +283,5 @@ def _reaching(tag: bytes, right: int) -> bytes:
 def table_names(xml: bytes) -> list[str]:
     """Return the names of the columns of a table of Excel."""
     return [
-        markup.attribute(element.tag(xml), b"name") or "" for element in markup.elements(xml, b"tableColumn")
+        ooxml.attribute(element.tag(xml), b"name") or "" for element in markup.elements(xml, b"tableColumn")
     ]

@@ -1,4 +1,4 @@
-"""XML as bytes: where elements stand, what their attributes are, and how to change one and nothing else.
+"""XML as bytes: where elements stand, and how to change one and nothing else.
 
 Only the markup that workbooks are made of is understood: UTF-8, elements, attributes and text. In such a
 document a ``<`` begins a tag and nothing else, and a tag ends at the first ``>`` outside of quotation marks
@@ -12,23 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from xml.sax.saxutils import escape, unescape
+from xml.sax.saxutils import escape
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
 
-_ATTRIBUTES = rb"""(?:\s+[\w:.\-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*"""
-_ATTRIBUTE = re.compile(rb"""\s+([\w:.\-]+)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
-_TAG = re.compile(rb"<(/?)((?:[\w.\-]+:)?)([\w.\-]+)(" + _ATTRIBUTES + rb")\s*(/?)>")
+_TAG = re.compile(rb"<(/?)((?:[\w.\-]+:)?)([\w.\-]+)(" + ooxml.ATTRIBUTES + rb")\s*(/?)>")
 _DECLARATION = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:<\?xml\s([^<>]*)\?>)?""")
 _ENCODING = re.compile(rb"""\bencoding\s*=\s*["'](?:utf-8|us-ascii)["']""", re.IGNORECASE)
-_CHARACTER = re.compile(r"&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));")
-
-# What attributes of a workbook's parts hold besides what `unescape` knows by itself.
-_QUOTES = {"&quot;": '"', "&apos;": "'"}
-
-MOST_COLUMNS = 16_384
-"""The columns of a sheet (Excel specification "Worksheet size")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,33 +116,10 @@ def patched(xml: bytes, changes: Iterable[tuple[int, int, bytes]]) -> bytes:
     return b"".join((*pieces, xml[at:]))
 
 
-def _attribute(tag: bytes, name: bytes) -> re.Match[bytes] | None:
-    # One after the other, since the value of one may look like another one.
-    for found in _ATTRIBUTE.finditer(tag):
-        if found[1] == name or (name[:1] == b":" and found[1].endswith(name)):
-            return found
-    return None
-
-
-def attribute(tag: bytes, name: bytes) -> str | None:
-    """Return the value of an attribute in a start tag; None if it has none of this name.
-
-    A `name` that begins with a colon stands for one with any prefix.
-    """
-    found = _attribute(tag, name)
-    return None if found is None else text_of(found[2] if found[2] is not None else found[3])
-
-
-def number(tag: bytes, name: bytes, default: int = 0) -> int:
-    """Return the whole number in an attribute, `default` if there is none."""
-    value = attribute(tag, name)
-    return int(value) if value is not None and value.isascii() and value.isdigit() else default
-
-
 def with_attribute(tag: bytes, name: bytes, value: str | int) -> bytes:
     """Return a start tag with this value of an attribute."""
     new = escape(str(value), {'"': "&quot;"}).encode()
-    found = _attribute(tag, name)
+    found = ooxml.find_attribute(tag, name)
     if found:
         value_at = found.start(2 if found[2] is not None else 3) - 1
         return tag[:value_at] + b'"' + new + b'"' + tag[found.end() :]
@@ -162,96 +130,22 @@ def with_attribute(tag: bytes, name: bytes, value: str | int) -> bytes:
 def without_attributes(tag: bytes, *names: bytes) -> bytes:
     """Return a start tag without the attributes called so."""
     for name in names:
-        if found := _attribute(tag, name):
+        if found := ooxml.find_attribute(tag, name):
             tag = tag[: found.start()] + tag[found.end() :]
     return tag
+
+
+def references(xml: bytes) -> set[str]:
+    """Return the identifiers of all relationships that the elements of a part name."""
+    return {
+        value
+        for tag in _TAG.finditer(xml)
+        for name, value in ooxml.attributes(tag[0]).items()
+        if name.endswith(":id")
+    }
 
 
 def prefix_of(tag: bytes) -> bytes:
     """Return the prefix of an element's namespace with its colon, empty for the default namespace."""
     found = _TAG.match(tag)
     return found[2] if found else b""
-
-
-def text_of(xml: bytes) -> str:
-    """Return text or an attribute's value with its references resolved."""
-    text = xml.decode("utf-8", "replace")
-    if "&" not in text:
-        return text
-    # `&amp;` last, and that is what `unescape` does.
-    return unescape(_CHARACTER.sub(_character, text), _QUOTES)
-
-
-def _character(found: re.Match[str]) -> str:
-    code = int(found[1], 16) if found[1] else int(found[2])
-    sign = chr(code) if code < 0x110000 else "\ufffd"
-    return "&amp;" if sign == "&" else sign
-
-
-def letters(column: int) -> str:
-    """Return what the spreadsheet calls a column, from 1 on.
-
-    >>> letters(28)
-    'AB'
-    """
-    name = ""
-    while column:
-        column, digit = divmod(column - 1, 26)
-        name = chr(ord("A") + digit) + name
-    return name
-
-
-@lru_cache(maxsize=MOST_COLUMNS)
-def column_of(name: str | bytes) -> int:
-    """Return the number of a column, from 1 on, by what the spreadsheet calls it."""
-    column = 0
-    for letter in name.encode() if isinstance(name, str) else name:
-        column = column * 26 + letter - ord("A") + 1
-    return column
-
-
-_AREA = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7})(?::\$?([A-Z]{1,3})\$?(\d{1,7}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """A rectangle of cells, rows and columns from 1 on, the last ones included."""
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    @classmethod
-    def of(cls, reference: str | None) -> Area | None:
-        """Return the area that a reference such as ``A1:C9`` names; None if it is none."""
-        found = _AREA.fullmatch(reference or "")
-        if found is None:
-            return None
-        top, left = int(found[2]), column_of(found[1])
-        return cls(top, left, int(found[4]) if found[4] else top, column_of(found[3]) if found[3] else left)
-
-    def __str__(self) -> str:
-        return f"{letters(self.left)}{self.top}:{letters(self.right)}{self.bottom}"
-
-    def absolute(self) -> str:
-        """Return the reference as defined names have it."""
-        return f"${letters(self.left)}${self.top}:${letters(self.right)}${self.bottom}"
-
-    def overlaps(self, other: Area) -> bool:
-        """Tell whether they share a cell."""
-        return (
-            self.top <= other.bottom
-            and other.top <= self.bottom
-            and self.left <= other.right
-            and other.left <= self.right
-        )
-
-    def around(self, other: Area) -> Area:
-        """Return the smallest area that holds both."""
-        return Area(
-            min(self.top, other.top),
-            min(self.left, other.left),
-            max(self.bottom, other.bottom),
-            max(self.right, other.right),
-        )

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
-from importer.errors import UnusualWorkbookError
-from importer.results.added import TO_MEND_WIDTHS, AddedRow
+from importer import ooxml
+from importer.ooxml import Area, Relationship, column_letters
+from importer.results.added import TO_MEND_WIDTHS
 from importer.results.workbook import adding, markup, strings
-from importer.results.workbook.adding import CellWriter, Columns, Look
-from importer.results.workbook.markup import Area, letters
-from importer.results.workbook.outcomes import Pending
-from importer.results.workbook.package import Package, Relationship
+from importer.results.workbook.filling import Filling, Pending, more_styles, rewritten
+from importer.results.workbook.package import Package
 from importer.results.workbook.rows import RowPart, SheetXml
 from importer.results.workbook.styles import Styles
 from importer.results.workbook.survey import LeadSheet, Survey, merged, survey
+from importer.results.workbook.traces import refuse_traces, remove_traces
 
 # What after the rows of a sheet stays right when most of them are gone, in the order of ECMA-376 part 1,
 # section 18.3.1.99. All else names cells, or draws over them.
@@ -33,14 +33,16 @@ _KEPT = {
 # Names that Excel keeps for a sheet whose cells have moved.
 _STALE_NAMES = ("_xlnm._FilterDatabase", "_xlnm.Print_Area")
 
-_USED_STRING = re.compile(rb"""\st\s*=\s*["']s["'][^<>]*>\s*<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d+)""")
+# The number of a shared string in a cell, which may have a formula, too (section 18.3.1.4).
+_USED_STRING = re.compile(
+    rb"""\st\s*=\s*["']s["'][^<>]*>\s*(?:<(?:[\w.\-]+:)?f(?:\s[^<>]*)?(?:/>|>[^<]*</[^<>]*>)\s*)?"""
+    rb"<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d{1,9})"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    known: Survey
-    columns: Columns
-    look: Look
+    filling: Filling
     formula: re.Pattern[bytes]
     metadata: re.Pattern[bytes]
     """What a cell says of its formula alone: how it spills, and rich values (section 18.3.1.4)."""
@@ -48,66 +50,63 @@ class _Plan:
     reference: re.Pattern[bytes]
     """Where a cell says that it stands, up to the number of its row."""
 
+    @property
+    def known(self) -> Survey:
+        return self.filling.known
+
 
 def keep_rows_to_mend(
-    package: Package, sheets: Sequence[LeadSheet], rows: Iterator[AddedRow], *, hide_others: bool
+    package: Package, sheets: Sequence[LeadSheet], pending: Pending, *, hide_others: bool
 ) -> None:
-    """Change `package` so that its `sheets` have only `rows` below their headers, under new numbers.
+    """Change `package` so that its `sheets` have only `pending` rows below their headers, numbered anew.
 
     Formulas become the values that they had. `hide_others` hides the other sheets, which holds them back
     from a run that reads all visible ones; else they stay as they are.
     """
-    pending = Pending(rows)
-    styles_part = package.only_part("/styles")
-    if styles_part is None:
-        raise UnusualWorkbookError("it has no styles")
-    styles = Styles(package.read(styles_part))
-    plans = [_plan(survey(package, sheet), styles) for sheet in sheets]
-    package.changes[styles_part] = styles.content()
-    package.drop_relationships(package.workbook, lambda known: known.kind.endswith("/calcChain"))
+    refuse_traces(package)
+    with more_styles(package) as styles:
+        plans = [_plan(survey(package, sheet), styles) for sheet in sheets]
     own = {plan.known.sheet.index for plan in plans}
     package.changes[package.workbook] = _workbook(
         package.read(package.workbook), own, hide_others=hide_others
     )
     used: set[int] = set()
+    worksheets = package.targets(package.workbook, "/worksheet")
     for sheet in package.sheets:
-        if sheet.index not in own and sheet.part in package.targets(package.workbook, "/worksheet"):
+        if sheet.index not in own and sheet.part in worksheets:
             used |= _strings_of(package, sheet.part)
     for plan in plans:
         part = plan.known.sheet.part
-        tail = _tail(plan)
-        references = set(re.findall(rb"""\s[\w.\-]+:id\s*=\s*["']([^"']*)["']""", tail))
-        package.drop_relationships(part, partial(_unused, references))
-        last = plan is plans[-1]
-        package.changes[part] = partial(_pieces, package, plan, pending, used, tail, last=last)
-    if shared := package.only_part("/sharedStrings"):
+        tail = _tail(plan.known)
+        package.drop_relationships(part, partial(_unused, markup.references(tail)))
+        write = partial(_rows, plan, pending, used, tail)
+        package.changes[part] = partial(rewritten, package, plan.known, _head(plan), write)
+    for shared in package.targets(package.workbook, "/sharedStrings"):
         # Written after the sheets, when it is known which are used.
         package.changes[shared] = partial(_strings, package, shared, used)
+    remove_traces(package)
 
 
 def _plan(known: Survey, styles: Styles) -> _Plan:
     occupied = (area for area in merged(known.tail) if area.bottom <= known.header_row)
-    columns = Columns.beside(known, occupied, TO_MEND_WIDTHS)
     name = re.escape(known.grammar.prefix)
     return _Plan(
-        known,
-        columns,
-        Look.of(known, styles),
+        Filling.beside(known, occupied, TO_MEND_WIDTHS, styles),
         formula=re.compile(rb"<%bf(?:\s[^<>]*)?(?:/>|>[^<]*</%bf\s*>)" % (name, name)),
         metadata=re.compile(rb"""(<%bc\s[^<>]*?)\s[cv]m\s*=\s*["']\d+["']""" % name),
         reference=re.compile(rb"""(<%bc\s(?:[^<>]*?\s)?r\s*=\s*["'][A-Z]{1,3})\d+""" % name),
     )
 
 
-def _unused(references: set[bytes], known: Relationship) -> bool:
-    return known.identifier.encode() not in references
+def _unused(references: set[str], known: Relationship) -> bool:
+    return known.identifier not in references
 
 
 def _workbook(xml: bytes, own: set[int], *, hide_others: bool) -> bytes:
     changes: list[tuple[int, int, bytes]] = []
     for element in markup.elements(xml, b"definedName"):
         tag = element.tag(xml)
-        if markup.attribute(tag, b"name") in _STALE_NAMES and markup.number(tag, b"localSheetId", -1) in own:
+        if ooxml.attribute(tag, b"name") in _STALE_NAMES and ooxml.number(tag, b"localSheetId", -1) in own:
             changes.append((element.start, element.end, b""))
     names = markup.first(xml, b"definedNames")
     if names and len(changes) == len(list(markup.elements(names.inner(xml), b"definedName"))):
@@ -116,12 +115,12 @@ def _workbook(xml: bytes, own: set[int], *, hide_others: bool) -> bytes:
         tag = element.tag(xml)
         if index in own:
             changes.append((element.start, element.opened, markup.without_attributes(tag, b"state")))
-        elif hide_others and not (markup.attribute(tag, b"state") or "").endswith("idden"):
+        elif hide_others and not (ooxml.attribute(tag, b"state") or "").endswith("idden"):
             changes.append((element.start, element.opened, markup.with_attribute(tag, b"state", "hidden")))
     for element in markup.elements(xml, b"workbookView"):
         # The sheet on top may be hidden now, which no workbook may have.
         tag = markup.without_attributes(element.tag(xml), b"firstSheet")
-        active = markup.number(tag, b"activeTab")
+        active = ooxml.number(tag, b"activeTab")
         if hide_others and active not in own:
             tag = markup.with_attribute(tag, b"activeTab", min(own))
         changes.append((element.start, element.opened, tag))
@@ -139,46 +138,28 @@ def _strings(package: Package, part: str, used: set[int]) -> Iterator[bytes]:
         yield from strings.keep_only(stream, used)
 
 
-def _pieces(
-    package: Package,
-    plan: _Plan,
-    pending: Pending,
-    used: set[int],
-    tail: bytes,
-    *,
-    last: bool,
-) -> Iterator[bytes]:
-    known, columns = plan.known, plan.columns
-    cells = CellWriter(known.grammar.prefix, columns, plan.look)
-    name = known.grammar.prefix + b"sheetData>"
-    number = known.header_row
-    with package.open(known.sheet.part) as stream:
-        yield _head(plan)
-        yield b"<" + name
-        for row in SheetXml(stream).rows():
-            if row.number <= known.header_row:
-                kept = row
-                inner = _settled(row, plan, row.number)
-                if row.number == known.header_row:
-                    added = cells.headers(row.number, columns.widths)
-                    inner = columns.put_in(_with(row, inner), added)
-            elif added_row := pending.take(known.sheet.name, row.number):
-                number += 1
-                tag = markup.without_attributes(row.tag, b"hidden", b"collapsed", b"outlineLevel")
-                tag = markup.with_attribute(tag, b"r", number)
-                kept = RowPart(number, tag, _settled(row, plan, number), row.grammar)
-                inner = columns.put_in(kept, cells.row(number, added_row))
-            else:
-                continue
-            used.update(map(int, _USED_STRING.findall(inner)))
-            yield adding.open_row(kept, inner)
-    pending.refuse_rest(None if last else known.sheet.name)
-    area = Area(known.header_row, min(known.headers, default=1), number, columns.last)
-    yield b"</" + name + adding.with_filter(tail, known.grammar.prefix, area)
-
-
-def _with(row: RowPart, inner: bytes) -> RowPart:
-    return RowPart(row.number, row.tag, inner, row.grammar)
+def _rows(
+    plan: _Plan, pending: Pending, used: set[int], tail: bytes, rows: Iterator[RowPart]
+) -> Generator[bytes, None, bytes]:
+    known, columns, cells = plan.known, plan.filling.columns, plan.filling.cells()
+    last = known.header_row
+    for row in rows:
+        if row.number <= known.header_row:
+            kept = replace(row, inner=_settled(row, plan, row.number))
+            added = cells.headers(row.number, columns.widths) if row.number == known.header_row else None
+        elif added_row := pending.take(known.sheet.name, row.number):
+            last += 1
+            tag = markup.without_attributes(row.tag, b"hidden", b"collapsed", b"outlineLevel")
+            tag = markup.with_attribute(tag, b"r", last)
+            kept = replace(row, number=last, tag=tag, inner=_settled(row, plan, last))
+            added = cells.row(last, added_row)
+        else:
+            continue
+        inner = kept.inner if added is None else columns.put_in(kept, added)
+        used.update(map(int, _USED_STRING.findall(inner)))
+        yield adding.open_row(kept, inner)
+    area = Area(known.header_row, min(known.headers, default=1), last, columns.last)
+    return adding.with_filter(tail, known.grammar.prefix, area)
 
 
 def _settled(row: RowPart, plan: _Plan, number: int) -> bytes:
@@ -190,9 +171,9 @@ def _settled(row: RowPart, plan: _Plan, number: int) -> bytes:
 
 
 def _head(plan: _Plan) -> bytes:
-    known = plan.known
-    used = Area(1, min(known.headers, default=1), known.header_row, plan.columns.last)
-    head = adding.wider_head(known, plan.columns, used, whole=True)
+    known, columns = plan.known, plan.filling.columns
+    used = Area(1, min(known.headers, default=1), known.header_row, columns.last)
+    head = adding.wider_head(known, columns, used, whole=True)
     changes: list[tuple[int, int, bytes]] = []
     for element in markup.elements(head, b"sheetPr"):
         tag = markup.without_attributes(element.tag(head), b"filterMode")
@@ -200,19 +181,18 @@ def _head(plan: _Plan) -> bytes:
     for name in (b"sheetView", b"pane"):
         for element in markup.elements(head, name):
             tag = element.tag(head)
-            shown = Area.of(markup.attribute(tag, b"topLeftCell"))
+            shown = Area.of(ooxml.attribute(tag, b"topLeftCell"))
             # Whoever had scrolled down would see nothing.
-            top = max(known.header_row, markup.number(tag, b"ySplit") if name == b"pane" else 0) + 1
+            top = max(known.header_row, ooxml.number(tag, b"ySplit") if name == b"pane" else 0) + 1
             if shown and shown.top > top:
-                cell = f"{letters(shown.left)}{top}"
+                cell = f"{column_letters(shown.left)}{top}"
                 tag = markup.with_attribute(tag, b"topLeftCell", cell)
                 changes.append((element.start, element.opened, tag))
     return markup.patched(head, changes)
 
 
-def _tail(plan: _Plan) -> bytes:
+def _tail(known: Survey) -> bytes:
     """Return what stands after the rows, without what is about rows that are gone or have moved."""
-    known = plan.known
     tail = known.tail
     pieces: list[bytes] = []
     for element in markup.elements(tail):
@@ -243,7 +223,7 @@ def _kept_items(xml: bytes, name: bytes, references: bytes, keep: Callable[[Area
     inner = outer.inner(xml)
     items: list[bytes] = []
     for element in markup.elements(inner, name):
-        areas = (markup.attribute(element.tag(inner), references) or "").split()
+        areas = (ooxml.attribute(element.tag(inner), references) or "").split()
         kept = [one for one in areas if (area := Area.of(one)) and keep(area)]
         if kept:
             tag = markup.with_attribute(element.tag(inner), references, " ".join(kept))

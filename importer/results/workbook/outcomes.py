@@ -2,87 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
-from importer.errors import UnusualWorkbookError
-from importer.results.added import OUTCOME_WIDTHS, AddedRow, header_beside
+from importer import ooxml
+from importer.ooxml import Area
+from importer.results.added import OUTCOME_WIDTHS, header_beside
 from importer.results.workbook import adding, markup
-from importer.results.workbook.adding import CellWriter, Columns, Look
-from importer.results.workbook.markup import Area
+from importer.results.workbook.adding import Columns
+from importer.results.workbook.filling import Filling, Pending, more_styles, rewritten
 from importer.results.workbook.package import Package
-from importer.results.workbook.rows import SheetXml
+from importer.results.workbook.rows import RowPart
 from importer.results.workbook.styles import Styles
 from importer.results.workbook.survey import LeadSheet, Survey, Table, drawn, merged, survey, tables_of
 
 
-class Pending:
-    """The rows to add, in the order of the sheets and of the rows in each: the next one can be looked at."""
-
-    def __init__(self, rows: Iterator[AddedRow]) -> None:
-        """Take the rows; each is read once."""
-        self._rows = rows
-        self._next = next(rows, None)
-
-    def take(self, sheet: str, row: int) -> AddedRow | None:
-        """Return what is to be added to a row, if that is what comes next."""
-        found = self._next
-        if found is None or (found.sheet, found.row) != (sheet, row):
-            return None
-        self._next = next(self._rows, None)
-        return found
-
-    def refuse_rest(self, sheet: str | None = None) -> None:
-        """Raise :class:`UnusualWorkbookError` if something of `sheet`, or at all, found no row."""
-        if self._next is not None and sheet in (None, self._next.sheet):
-            raise UnusualWorkbookError(f"row {self._next.row} of a sheet is not found in it")
-
-
-def add_outcomes(package: Package, sheets: Sequence[LeadSheet], rows: Iterator[AddedRow]) -> None:
-    """Change `package` so that its `sheets` have the columns of the outcome, filled with `rows`."""
-    pending = Pending(rows)
-    styles_part = package.only_part("/styles")
-    if styles_part is None:
-        raise UnusualWorkbookError("it has no styles")
-    styles = Styles(package.read(styles_part))
-    plans = [_plan(package, survey(package, sheet), styles) for sheet in sheets]
-    package.changes[styles_part] = styles.content()
+def add_outcomes(package: Package, sheets: Sequence[LeadSheet], pending: Pending) -> None:
+    """Change `package` so that its `sheets` have the columns of the outcome, filled by `pending`."""
+    with more_styles(package) as styles:
+        plans = [_plan(package, survey(package, sheet), styles) for sheet in sheets]
     filters = {plan.known.sheet.index: (plan.known.sheet.name, plan.filter) for plan in plans if plan.filter}
     if filters:
         workbook = package.workbook
         package.changes[workbook] = adding.filtered_names(package.read(workbook), filters)
     for plan in plans:
-        last = plan is plans[-1]
-        package.changes[plan.known.sheet.part] = partial(_pieces, package, plan, pending, last=last)
+        write = partial(_rows, plan, pending)
+        package.changes[plan.known.sheet.part] = partial(rewritten, package, plan.known, _head(plan), write)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    known: Survey
-    columns: Columns
-    look: Look
+    filling: Filling
     names: Sequence[str]
     filter: Area | None
     """What the filter of the sheet covers, if it has one now."""
 
     tail: bytes
 
+    @property
+    def known(self) -> Survey:
+        return self.filling.known
+
 
 def _plan(package: Package, known: Survey, styles: Styles) -> _Plan:
     part = known.sheet.part
     tables = tables_of(package, part)
     occupied = chain(merged(known.tail), (table.area for table in tables), drawn(package, part))
-    columns = Columns.beside(known, occupied, OUTCOME_WIDTHS)
+    filling = Filling.beside(known, occupied, OUTCOME_WIDTHS, styles)
     own_table = _table_of_leads(tables, known)
     if own_table is None:
-        names: Sequence[str] = tuple(OUTCOME_WIDTHS)
-        tail, area = _filtered(known, columns, tables)
-    else:
-        names = _grow(package, own_table, known, columns)
-        tail, area = known.tail, None
-    return _Plan(known, columns, Look.of(known, styles), names, area, tail)
+        tail, area = _filtered(known, filling.columns, tables)
+        return _Plan(filling, tuple(OUTCOME_WIDTHS), area, tail)
+    return _Plan(filling, _grow(package, own_table, known, filling.columns), None, known.tail)
 
 
 def _table_of_leads(tables: Sequence[Table], known: Survey) -> Table | None:
@@ -124,7 +97,7 @@ def _filtered(known: Survey, columns: Columns, tables: Sequence[Table]) -> tuple
     old = next((child for child in markup.elements(known.tail) if child.name == b"autoFilter"), None)
     if old is not None:
         tag = old.tag(known.tail)
-        covered = Area.of(markup.attribute(tag, b"ref"))
+        covered = Area.of(ooxml.attribute(tag, b"ref"))
         if covered is None or covered.top != known.header_row:
             return known.tail, None
         # Its criteria count their columns from its left.
@@ -138,24 +111,21 @@ def _filtered(known: Survey, columns: Columns, tables: Sequence[Table]) -> tuple
     return adding.with_filter(known.tail, known.grammar.prefix, area), area
 
 
-def _pieces(package: Package, plan: _Plan, pending: Pending, *, last: bool) -> Iterator[bytes]:
-    known, columns = plan.known, plan.columns
-    cells = CellWriter(known.grammar.prefix, columns, plan.look)
+def _head(plan: _Plan) -> bytes:
+    known, columns = plan.known, plan.filling.columns
     used = columns.area(known.header_row, max(known.last_row, known.header_row))
-    yield adding.wider_head(known, columns, used)
-    name = known.grammar.prefix + b"sheetData>"
-    yield b"<" + name
-    with package.open(known.sheet.part) as stream:
-        for row in SheetXml(stream).rows():
-            if row.number == known.header_row:
-                inner = columns.put_in(row, cells.headers(row.number, plan.names))
-            elif row.number > known.header_row and (
-                (added := pending.take(known.sheet.name, row.number)) or columns.cleared
-            ):
-                inner = columns.put_in(row, cells.row(row.number, added))
-            else:
-                yield row.tag + row.inner + b"</" + known.grammar.prefix + b"row>"
-                continue
-            yield adding.open_row(row, inner)
-    pending.refuse_rest(None if last else known.sheet.name)
-    yield b"</" + name + plan.tail
+    return adding.wider_head(known, columns, used)
+
+
+def _rows(plan: _Plan, pending: Pending, rows: Iterator[RowPart]) -> Generator[bytes, None, bytes]:
+    known, columns, cells = plan.known, plan.filling.columns, plan.filling.cells()
+    for row in rows:
+        if row.number == known.header_row:
+            yield adding.open_row(row, columns.put_in(row, cells.headers(row.number, plan.names)))
+        elif row.number > known.header_row and (
+            (added := pending.take(known.sheet.name, row.number)) or columns.cleared
+        ):
+            yield adding.open_row(row, columns.put_in(row, cells.row(row.number, added)))
+        else:
+            yield row.tag + row.inner + b"</" + known.grammar.prefix + b"row>"
+    return plan.tail

@@ -6,16 +6,18 @@ and a part that no relationship leads to any more is left out, with its content 
 
 from __future__ import annotations
 
-import posixpath
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import IO
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.ooxml import Relationship, relationships_in, relationships_part, sheets_in
 from importer.results.workbook import markup
+from importer.results.workbook.parts import Parts, PartStream
 
 CONTENT_TYPES = "[Content_Types].xml"
 _MAIN_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"
@@ -24,7 +26,10 @@ _MACRO_TYPE = "application/vnd.ms-office.vbaProject"
 _PRINTER_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.printerSettings"
 
 # The last words of relationship types whose targets are programs, or vouch for bytes that are changed here.
-_NOT_KEPT = ("/vbaProject", "/vbaProjectSignature", "/digital-signature/origin", "/xlMacrosheet")
+_NOT_KEPT = ("/vbaProject", "/vbaProjectSignature", "/digital-signature/origin")
+
+# Those of sheets that are programs: of Excel 4, in its English form and in the others.
+_MACRO_SHEETS = ("/xlMacrosheet", "/xlIntlMacrosheet")
 
 # A part that is read as a whole is refused beyond this; sheets and shared strings are streamed.
 PART_LIMIT = 64 << 20
@@ -34,18 +39,6 @@ _BLOCK = 1 << 18
 
 Pieces = Callable[[], Iterator[bytes]]
 """Makes a part while it is written, piece by piece."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relationship:
-    """From one part to another, or to somewhere outside."""
-
-    identifier: str
-    kind: str
-    """Its type, a URI; its last words tell what the target is, in the transitional and the strict form."""
-
-    target: str
-    """The name of the part; empty if it is outside of the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +57,23 @@ class SheetPart:
 class Package:
     """A zipped workbook, open for reading, and what its parts become."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        """Read the directory; nothing else is read before it is asked for."""
-        self._archive = archive
-        self._entries = {entry.filename: entry for entry in archive.infolist()}
+    def __init__(self, parts: Parts) -> None:
+        """Take the parts; nothing is read before it is asked for."""
+        self._parts = parts
+        self._relationships: dict[str, Sequence[Relationship]] = {}
         self.changes: dict[str, bytes | Pieces] = {}
         """Parts that are other ones in what is written, in the order in which they are written last."""
 
+        self.forgets_unused = False
+        """Whether parts that no relationship ever led to are left out, too. No spreadsheet opens them."""
+
     def has(self, part: str) -> bool:
         """Tell whether there is a part of this name."""
-        return part in self._entries
+        return self._parts.has(part)
 
-    def size(self, part: str) -> int:
-        """Return how many bytes a part has."""
-        return self._entries[part].file_size
-
-    def open(self, part: str) -> IO[bytes]:
+    def open(self, part: str) -> PartStream:
         """Open a part as it was for reading."""
-        if part not in self._entries:
-            raise UnusualWorkbookError(f"it has no part {part}")
-        return self._archive.open(part)
+        return self._parts.open(part)
 
     def read(self, part: str) -> bytes:
         """Return a part as it is by now, if that is bytes, else as it was."""
@@ -96,24 +86,21 @@ class Package:
             raise UnusualWorkbookError(f"its part {part} is too large")
         return xml
 
-    def relationships(self, part: str) -> list[Relationship]:
+    def relationships(self, part: str) -> Sequence[Relationship]:
         """Return where `part` leads to; the name of the package itself is empty."""
-        rels = rels_of(part)
+        if part not in self._relationships:
+            self._relationships[part] = self._read_relationships(part)
+        return self._relationships[part]
+
+    def _read_relationships(self, part: str) -> Sequence[Relationship]:
+        rels = self._parts.named(relationships_part(part))
         if not self.has(rels):
             return []
-        found = []
-        for element in markup.elements(self.read(rels), b"Relationship"):
-            tag = element.tag(self.read(rels))
-            target = markup.attribute(tag, b"Target") or ""
-            outside = markup.attribute(tag, b"TargetMode") == "External"
-            found.append(
-                Relationship(
-                    markup.attribute(tag, b"Id") or "",
-                    markup.attribute(tag, b"Type") or "",
-                    "" if outside else _resolved(part, target),
-                )
-            )
-        return found
+        xml = self.read(rels)
+        markup.refuse_other_markup(xml[markup.after_declaration(xml) :])
+        return [
+            replace(known, target=self._parts.named(known.target)) for known in relationships_in(xml, part)
+        ]
 
     def targets(self, part: str, kind: str) -> list[str]:
         """Return the parts that `part` leads to with relationships whose type ends in `kind`."""
@@ -124,16 +111,17 @@ class Package:
         dropped = {known.identifier for known in self.relationships(part) if unwanted(known)}
         if not dropped:
             return
-        rels = rels_of(part)
+        rels = self._parts.named(relationships_part(part))
         xml = self.read(rels)
         self.changes[rels] = markup.patched(
             xml,
             [
                 (element.start, element.end, b"")
                 for element in markup.elements(xml, b"Relationship")
-                if markup.attribute(element.tag(xml), b"Id") in dropped
+                if ooxml.attribute(element.tag(xml), b"Id") in dropped
             ],
         )
+        del self._relationships[part]
 
     @cached_property
     def workbook(self) -> str:
@@ -145,19 +133,15 @@ class Package:
 
     @cached_property
     def sheets(self) -> Sequence[SheetPart]:
-        """The sheets, in the order of their tabs."""
+        """The sheets, in the order of their tabs; :class:`UnusualWorkbookError` if one is a program."""
+        if any(known.kind.endswith(_MACRO_SHEETS) for known in self.relationships(self.workbook)):
+            raise UnusualWorkbookError("it has sheets of macros, as Excel 4 had them")
         xml = self.read(self.workbook)
         targets = {known.identifier: known.target for known in self.relationships(self.workbook)}
         found = markup.first(xml, b"sheets")
-        inner = found.inner(xml) if found else b""
         return [
-            SheetPart(
-                markup.attribute(tag, b"name") or "",
-                index,
-                targets.get(markup.attribute(tag, b":id") or "", ""),
-                (markup.attribute(tag, b"state") or "").removeprefix("visible"),
-            )
-            for index, tag in enumerate(element.tag(inner) for element in markup.elements(inner, b"sheet"))
+            SheetPart(entry.name, index, targets.get(entry.relationship, ""), entry.state)
+            for index, entry in enumerate(sheets_in(found.inner(xml) if found else b""))
         ]
 
     def only_part(self, kind: str) -> str | None:
@@ -168,44 +152,35 @@ class Package:
         """Write the package as an .xlsx file: without macros and signatures, and without unused parts."""
         for part in ("", self.workbook):
             self.drop_relationships(part, lambda known: known.kind.endswith(_NOT_KEPT))
-        kept = self._reachable()
-        gone = self._entries.keys() - kept
-        types = _content_types(self.read(CONTENT_TYPES), gone, kept)
+        kept = self.used()
+        if not self.forgets_unused:
+            kept |= self._parts.entries.keys() - Package(self._parts).used()
+        content_types = self._parts.named(CONTENT_TYPES)
+        types = _content_types(self.read(content_types), self._parts.entries.keys() - kept, kept)
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
             # First, as spreadsheets have it: some tell a workbook from another archive by that.
-            with target.open(_like(self._entries[CONTENT_TYPES]), "w") as new:
+            with target.open(_like(self._parts.entries[content_types]), "w") as new:
                 new.write(types)
-            for entry in self._entries.values():
-                if entry.filename in kept - {CONTENT_TYPES} and entry.filename not in self.changes:
-                    with self._archive.open(entry) as old, target.open(_like(entry), "w") as new:
+            for entry in self._parts.entries.values():
+                if entry.filename in kept - {content_types} and entry.filename not in self.changes:
+                    with self.open(entry.filename) as old, target.open(_like(entry), "w") as new:
                         shutil.copyfileobj(old, new, 1 << 20)
             for part, change in self.changes.items():
                 if part in kept:
-                    with target.open(_like(self._entries[part]), "w") as new:
+                    with target.open(_like(self._parts.entries[part]), "w") as new:
                         for block in [change] if isinstance(change, bytes) else _blocks(change()):
                             new.write(block)
 
-    def _reachable(self) -> set[str]:
-        """Return the names of the parts to keep: all but those that only a dropped relationship led to."""
-        original = Package(self._archive)
-        return self._closure() | (self._entries.keys() - original._closure())
-
-    def _closure(self) -> set[str]:
-        """Return the parts that relationships lead to, from the package itself on."""
-        seen: set[str] = {CONTENT_TYPES}
+    def used(self) -> set[str]:
+        """Return the parts that relationships lead to by now, from the package itself on."""
+        seen: set[str] = {self._parts.named(CONTENT_TYPES)}
         waiting = [""]
         while waiting:
             part = waiting.pop()
             if part not in seen and (not part or self.has(part)):
-                seen |= {part, rels_of(part)}
+                seen |= {part, self._parts.named(relationships_part(part))}
                 waiting += [known.target for known in self.relationships(part)]
         return seen
-
-
-def rels_of(part: str) -> str:
-    """Return the name of the part that holds the relationships of `part` (OPC, section 9.3)."""
-    folder, name = posixpath.split(part)
-    return posixpath.join(folder, "_rels", f"{name}.rels")
 
 
 def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -220,37 +195,34 @@ def _blocks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"".join(gathered)
 
 
-def _resolved(part: str, target: str) -> str:
-    path = target.partition("#")[0].replace("\\", "/")
-    return posixpath.normpath(posixpath.join("/", posixpath.dirname(part), path)).lstrip("/") if path else ""
-
-
 def _like(entry: zipfile.ZipInfo) -> zipfile.ZipInfo:
     """Return an entry of the same name and time, to be packed anew."""
     new = zipfile.ZipInfo(entry.filename, entry.date_time)
     new.compress_type = zipfile.ZIP_DEFLATED
     new.external_attr = entry.external_attr
-    # The size is not known before, and decides about the form of the directory (ZIP64).
-    new.file_size = entry.file_size
+    # The size is not known before, and decides about the form of the directory (ZIP64). Outcomes may be
+    # longer than the leads that they stand beside.
+    new.file_size = 4 * entry.file_size
     return new
 
 
 def _content_types(xml: bytes, gone: Set[str], kept: Set[str]) -> bytes:
     changes: list[tuple[int, int, bytes]] = []
+    gone = {name.casefold() for name in gone}
     for element in markup.elements(xml, b"Override"):
         tag = element.tag(xml)
-        part = (markup.attribute(tag, b"PartName") or "").lstrip("/")
-        if part in gone:
+        part = (ooxml.attribute(tag, b"PartName") or "").lstrip("/")
+        if part.casefold() in gone:
             changes.append((element.start, element.end, b""))
-        elif markup.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
+        elif ooxml.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
             changes.append((element.start, element.opened, _typed(tag, _MAIN_TYPE)))
     for element in markup.elements(xml, b"Default"):
         tag = element.tag(xml)
-        if markup.attribute(tag, b"ContentType") == _MACRO_TYPE:
+        if ooxml.attribute(tag, b"ContentType") == _MACRO_TYPE:
             others = any(name.casefold().endswith(".bin") for name in kept)
             new = _typed(tag, _PRINTER_TYPE) if others else b""
             changes.append((element.start, element.end, new))
-        elif markup.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
+        elif ooxml.attribute(tag, b"ContentType") == _MAIN_WITH_MACROS:
             changes.append((element.start, element.opened, _typed(tag, _MAIN_TYPE)))
     return markup.patched(xml, changes)
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
 from importer.results.workbook import markup
+from importer.results.workbook.parts import Readable
 
 _BLOCK = 1 << 18
 
@@ -65,16 +66,15 @@ class RowPart:
         """Return the cells of the row."""
         found: list[Cell] = []
         column, at, inner = 0, 0, self.inner
-        end_tag = self.grammar.cell_end
         while match := self.grammar.cell.search(inner, at):
             reference = _REFERENCE.search(inner, match.start(), match.end())
-            column = markup.column_of(reference[1]) if reference else column + 1
+            column = ooxml.column_number(reference[1]) if reference else column + 1
             opened = closed = at = match.end()
             if not match[1]:
-                closed = inner.find(end_tag, opened)
-                at = inner.find(b">", closed) + 1
-                if closed < 0 or at == 0:
+                ended = self.grammar.cell_end.search(inner, opened)
+                if ended is None:
                     raise UnusualWorkbookError(f"row {self.number} is not written as usual")
+                closed, at = ended.span()
             if found and column <= found[-1].column:
                 raise UnusualWorkbookError(f"the cells of row {self.number} are not in order")
             found.append(Cell(column, match.start(), opened, closed, at, reference is not None))
@@ -99,8 +99,8 @@ class RowPart:
         reference = _REFERENCE.search(match[0]) if match else None
         if match is None or reference is None or self.grammar.bare_cell.search(self.inner, at):
             return None
-        blank = bool(match[1]) or self.inner.startswith(self.grammar.cell_end, match.end())
-        return markup.column_of(reference[1]), blank
+        blank = bool(match[1]) or self.grammar.cell_end.match(self.inner, match.end()) is not None
+        return ooxml.column_number(reference[1]), blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,12 @@ class Grammar:
 
     prefix: bytes
     row: re.Pattern[bytes]
-    row_end: bytes
+    row_end: re.Pattern[bytes]
     cell: re.Pattern[bytes]
     cell_start: bytes
-    cell_end: bytes
+    cell_end: re.Pattern[bytes]
+    """Only its own: rich text has elements whose names begin alike, as ``color``."""
+
     bare_cell: re.Pattern[bytes]
     """A cell without attributes."""
 
@@ -123,10 +125,10 @@ class Grammar:
         return cls(
             prefix,
             re.compile(rb"\s*<" + name + rb"row(?:\s[^<>]*?)?(/?)>"),
-            b"</" + prefix + b"row",
+            re.compile(rb"</" + name + rb"row\s*>"),
             re.compile(rb"<" + name + rb"c(?:\s[^<>]*?)?(/?)>"),
             b"<" + prefix + b"c ",
-            b"</" + prefix + b"c",
+            re.compile(rb"</" + name + rb"c\s*>"),
             re.compile(rb"<" + name + rb"c(?!\w| )"),
         )
 
@@ -134,7 +136,7 @@ class Grammar:
 class SheetXml:
     """A sheet while it is read: `head` at once, then :meth:`rows`, and after the last one `tail`."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: Readable) -> None:
         """Read what stands before the rows. Raises :class:`UnusualWorkbookError` if that is not as usual."""
         self._stream = stream
         self._buffer = b""
@@ -174,11 +176,10 @@ class SheetXml:
                 if match[1]:
                     tag = match[0].lstrip()[:-2].rstrip() + b">"
                     return self._row(before, tag, b"", match.end())
-                closed = self._buffer.find(grammar.row_end, match.end())
-                end = self._buffer.find(b">", closed) + 1 if closed >= 0 else 0
-                if end:
-                    inner = self._buffer[match.end() : closed]
-                    return self._row(before, match[0].lstrip(), inner, end)
+                ended = grammar.row_end.search(self._buffer, match.end())
+                if ended:
+                    inner = self._buffer[match.end() : ended.start()]
+                    return self._row(before, match[0].lstrip(), inner, ended.end())
             else:
                 rest = self._buffer[self._at : self._at + 4096].lstrip()
                 if rest.startswith(end_of_rows) and b">" in rest:
@@ -191,7 +192,7 @@ class SheetXml:
 
     def _row(self, before: int, tag: bytes, inner: bytes, end: int) -> RowPart:
         self._at = end
-        number = markup.number(tag, b"r", before + 1)
+        number = ooxml.number(tag, b"r", before + 1)
         if number <= before:
             raise UnusualWorkbookError("the rows of a sheet are not in order")
         markup.refuse_other_markup(inner)

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
-from typing import IO
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
 from importer.results.workbook import markup
+from importer.results.workbook.parts import Readable
 
 _BLOCK = 1 << 18
 _STRING = re.compile(rb"<((?:[\w.\-]+:)?)si(?:\s[^<>]*?)?(/?)>")
 
 
-def texts(stream: IO[bytes], wanted: set[int]) -> dict[int, str]:
+def texts(stream: Readable, wanted: set[int]) -> dict[int, str]:
     """Return those of the strings that are `wanted`, by their numbers from 0; read no further."""
     found: dict[int, str] = {}
     strings = (piece for is_string, piece in _pieces(stream) if is_string)
@@ -32,10 +33,10 @@ def text_in(xml: bytes) -> str:
     """Return the text of a string, of all its runs together, without what tells how it is pronounced."""
     spoken = [(element.start, element.end, b"") for element in markup.elements(xml, b"rPh")]
     plain = markup.patched(xml, spoken)
-    return "".join(markup.text_of(element.inner(plain)) for element in markup.elements(plain, b"t"))
+    return "".join(ooxml.text_of(element.inner(plain)) for element in markup.elements(plain, b"t"))
 
 
-def keep_only(stream: IO[bytes], used: Container[int]) -> Iterator[bytes]:
+def keep_only(stream: Readable, used: Container[int]) -> Iterator[bytes]:
     """Yield the part with the strings that are not `used` emptied; so the others keep their numbers.
 
     What a spreadsheet does not show is in the file all the same, and a file of rows to mend is passed on.
@@ -53,7 +54,7 @@ def keep_only(stream: IO[bytes], used: Container[int]) -> Iterator[bytes]:
         number += is_string
 
 
-def _pieces(stream: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
+def _pieces(stream: Readable) -> Iterator[tuple[bool, bytes]]:
     """Yield all of the part in pieces, and of each whether it is one string, from its tag to its end tag."""
     buffer, at, more = b"", 0, True
     begun = False
@@ -63,8 +64,9 @@ def _pieces(stream: IO[bytes]) -> Iterator[tuple[bool, bytes]]:
         if match and match[2]:
             end = match.end()
         elif match:
-            closed = buffer.find(b"</" + match[1] + b"si", match.end())
-            end = buffer.find(b">", closed) + 1 if closed >= 0 else 0
+            # Another element's name may begin alike, as `size` does.
+            ended = re.compile(rb"</" + re.escape(match[1]) + rb"si\s*>").search(buffer, match.end())
+            end = ended.end() if ended else 0
         if match and end:
             between, string = buffer[at : match.start()], buffer[match.start() : end]
             if not begun:

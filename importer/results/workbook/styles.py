@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
 from importer.results.workbook import markup
 
@@ -37,7 +38,7 @@ class Styles:
         xf = self._format(style)
         font = self._fonts(xf)
         bold = markup.first(font, _BOLD)
-        if bold and markup.attribute(bold.tag(font), b"val") not in ("0", "false"):
+        if bold and ooxml.attribute(bold.tag(font), b"val") not in ("0", "false"):
             return style
         new = self._bold(font, bold)
         return self._add_format(
@@ -51,7 +52,7 @@ class Styles:
         """
         formats = [self._format(style) for style in styles] or [self._format(0)]
         font, border, base = (
-            Counter(markup.number(_start(xf), name) for xf in formats).most_common(1)[0][0]
+            Counter(ooxml.number(_start(xf), name) for xf in formats).most_common(1)[0][0]
             for name in (b"fontId", b"borderId", b"xfId")
         )
         painted = self._add(b"fills", self._solid(fill)) if fill else 0
@@ -72,7 +73,7 @@ class Styles:
 
     def has_border(self, style: int) -> bool:
         """Tell whether a style draws lines around its cells, as far as it names another border than none."""
-        return markup.number(_start(self._format(style)), b"borderId") > 0
+        return ooxml.number(_start(self._format(style)), b"borderId") > 0
 
     def content(self) -> bytes:
         """Return the part with what was added."""
@@ -90,7 +91,7 @@ class Styles:
 
     def _fonts(self, xf: bytes) -> bytes:
         fonts = self._lists[b"fonts"]
-        number = markup.number(_start(xf), b"fontId")
+        number = ooxml.number(_start(xf), b"fontId")
         return fonts[number if number < len(fonts) else 0]
 
     def _bold(self, font: bytes, old: markup.Element | None) -> bytes:
@@ -104,22 +105,11 @@ class Styles:
         return markup.patched(font, [(opened.opened, opened.opened, sign)])
 
     def _solid(self, colour: str) -> bytes:
-        p = self._prefix
-        return b"".join(
-            (
-                *(b"<", p, b"fill><", p, b'patternFill patternType="solid"><', p, b'fgColor rgb="FF'),
-                *(
-                    colour.encode(),
-                    b'"/><',
-                    p,
-                    b'bgColor indexed="64"/></',
-                    p,
-                    b"patternFill></",
-                    p,
-                    b"fill>",
-                ),
-            )
-        )
+        p = self._prefix.decode()
+        return (
+            f'<{p}fill><{p}patternFill patternType="solid"><{p}fgColor rgb="FF{colour}"/>'
+            f'<{p}bgColor indexed="64"/></{p}patternFill></{p}fill>'
+        ).encode()
 
     def _add_format(self, tag: bytes, xf: bytes, applied: bytes) -> int:
         """Add a format with another start tag, and what is in `xf`."""

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.ooxml import Area
 from importer.results.added import added_columns
 from importer.results.workbook import markup, strings
-from importer.results.workbook.markup import Area
 from importer.results.workbook.package import Package, SheetPart
 from importer.results.workbook.rows import Cell, Grammar, RowPart, SheetXml
 
@@ -18,10 +19,13 @@ from importer.results.workbook.rows import Cell, Grammar, RowPart, SheetXml
 _COLUMN_UNITS = 609_600
 _ROW_UNITS = 190_500
 
+# No row or column has a number as long.
+_DIGITS = 9
+
 # How far merged cells may carry headers up and down.
 _LINES_OF_HEADERS = 5
 
-_SHARED = re.compile(rb"<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d+)")
+_SHARED = re.compile(rb"<(?:[\w.\-]+:)?v(?:\s[^<>]*)?>\s*(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ def survey(package: Package, lead_sheet: LeadSheet) -> Survey:
             last_row = row.number if used else last_row
             if used and row.number > lead_sheet.header_row and not first_row:
                 first_row = row.number
-                styles = [markup.number(_tag(row, cell), b"s") for cell in row.cells()]
+                styles = [ooxml.number(_tag(row, cell), b"s") for cell in row.cells()]
     if lead_sheet.header_row not in near or not last_used:
         raise UnusualWorkbookError("the row of the headers is not found in it")
     joined = [area for area in merged(xml.tail) if area.top <= lead_sheet.header_row <= area.bottom]
@@ -121,7 +125,7 @@ def survey(package: Package, lead_sheet: LeadSheet) -> Survey:
         tail=xml.tail,
         grammar=xml.grammar,
         headers=headers,
-        header_style=markup.number(looks[0], b"s") if looks else 0,
+        header_style=ooxml.number(looks[0], b"s") if looks else 0,
         styles=styles[:own] if own else styles,
         last_used=last_used,
         last_row=last_row,
@@ -146,14 +150,14 @@ def _texts(package: Package, row: RowPart | None) -> dict[int, str]:
         return {}
     for cell in row.cells():
         body = row.inner[cell.opened : cell.closed]
-        kind = markup.attribute(_tag(row, cell), b"t")
+        kind = ooxml.attribute(_tag(row, cell), b"t")
         if kind == "s":
             if number := _SHARED.search(body):
                 shared[cell.column] = int(number[1])
         elif kind == "inlineStr":
             found[cell.column] = strings.text_in(body)
         elif value := markup.first(body, b"v"):
-            found[cell.column] = markup.text_of(value.inner(body))
+            found[cell.column] = ooxml.text_of(value.inner(body))
     part = package.only_part("/sharedStrings")
     if shared and part:
         with package.open(part) as stream:
@@ -165,7 +169,7 @@ def _texts(package: Package, row: RowPart | None) -> dict[int, str]:
 def merged(tail: bytes) -> Iterator[Area]:
     """Yield the areas of merged cells."""
     for element in markup.elements(tail, b"mergeCell"):
-        if area := Area.of(markup.attribute(element.tag(tail), b"ref")):
+        if area := Area.of(ooxml.attribute(element.tag(tail), b"ref")):
             yield area
 
 
@@ -174,9 +178,9 @@ def tables_of(package: Package, part: str) -> list[Table]:
     found = []
     for table in package.targets(part, "/table"):
         tag = markup.root(xml := package.read(table)).tag(xml)
-        if area := Area.of(markup.attribute(tag, b"ref")):
-            plain = markup.attribute(tag, b"tableType") in (None, "worksheet")
-            found.append(Table(table, area, plain and markup.number(tag, b"headerRowCount", 1) > 0))
+        if area := Area.of(ooxml.attribute(tag, b"ref")):
+            plain = ooxml.attribute(tag, b"tableType") in (None, "worksheet")
+            found.append(Table(table, area, plain and ooxml.number(tag, b"headerRowCount", 1) > 0))
     return found
 
 
@@ -184,8 +188,9 @@ def drawn(package: Package, part: str) -> Iterator[Area]:
     """Yield the areas that pictures and charts cover, about."""
     for drawing in package.targets(part, "/drawing"):
         xml = package.read(drawing)
-        for anchor in markup.elements(markup.root(xml).inner(xml)):
-            yield from _covered(anchor.inner(markup.root(xml).inner(xml)))
+        anchors = markup.root(xml).inner(xml)
+        for anchor in markup.elements(anchors):
+            yield from _covered(anchor.inner(anchors))
 
 
 def _covered(anchor: bytes) -> Iterator[Area]:
@@ -198,11 +203,18 @@ def _covered(anchor: bytes) -> Iterator[Area]:
         bottom, right = _corner(end.inner(anchor))
     else:
         tag = size.tag(anchor) if size else b""
-        bottom = top + markup.number(tag, b"cy") // _ROW_UNITS
-        right = left + markup.number(tag, b"cx") // _COLUMN_UNITS
+        bottom = top + ooxml.number(tag, b"cy") // _ROW_UNITS
+        right = left + ooxml.number(tag, b"cx") // _COLUMN_UNITS
     yield Area(top + 1, left + 1, bottom + 1, right + 1)
 
 
 def _corner(xml: bytes) -> tuple[int, int]:
-    row, column = (markup.first(xml, name) for name in (b"row", b"col"))
-    return int(row.inner(xml)) if row else 0, int(column.inner(xml)) if column else 0
+    row, column = (_whole_number(xml, name) for name in (b"row", b"col"))
+    return row, column
+
+
+def _whole_number(xml: bytes, name: bytes) -> int:
+    """Return the number in an element; 0 if there is none."""
+    found = markup.first(xml, name)
+    digits = found.inner(xml).strip() if found else b""
+    return int(digits) if digits.isdigit() and len(digits) < _DIGITS else 0

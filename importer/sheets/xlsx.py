@@ -6,74 +6,60 @@ and for a formula whose value was not stored (section 18.3.1.40), and a bare num
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from html import unescape
 
+from importer import ooxml
 from importer.sheets.formats import NumberFormat, number_format
 from importer.sheets.markup import Fault, Mark, Markup
 
-SHEETS = "xl/worksheets/"
+WORKBOOK, STYLES = "xl/workbook.xml", "xl/styles.xml"
+"""Parts whose names the reader of workbooks takes for granted, too."""
 
 CELL = (b"<c ", b"<x:c ")
 """How a cell begins, as a rule."""
 
-_FORMAT = re.compile(r"<(?:\w+:)?numFmt\s([^<>]*)>")
-_STYLES = re.compile(r"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", re.DOTALL)
-_STYLE = re.compile(r"<(?:\w+:)?xf\s([^<>]*)>")
-_ATTRIBUTE = re.compile(r"""([\w:]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_STYLES = re.compile(rb"<(?:[\w.\-]+:)?cellXfs\b.*?</(?:[\w.\-]+:)?cellXfs\s*>", re.DOTALL)
 
-_REFERENCE = re.compile(rb"""\sr=["']([A-Z]{1,3})(\d{1,7})["']""")
+_REFERENCE = re.compile(rb"""\sr\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
 _FORMULA = re.compile(
     rb"<(?:\w+:)?c(\s[^<>]*)>\s*<(?:\w+:)?f\b(?:[^<>]*/>|[^<>]*>[^<]*</(?:\w+:)?f>)\s*"
     rb"(<(?:\w+:)?v\b[^<>]*(?:/>|>\s*</(?:\w+:)?v>)\s*)?</(?:\w+:)?c>"
 )
-_STYLED = re.compile(rb"""\ss=["'](\d+)["']""")
-_ERROR = re.compile(rb"""\st=["']e["']""")
-_TEXT_CELL = re.compile(rb"""\st=["']str["']""")
-_HIDDEN = re.compile(rb"""<(?:\w+:)?row\b(?=[^<>]*\shidden=["'](?:1|true)["'])[^<>]*[^<>/]>(?!\s*</)""")
+_STYLED = re.compile(rb"""\ss\s*=\s*["'](\d+)["']""")
+_ERROR = re.compile(rb"""\st\s*=\s*["']e["']""")
+# Six times as fast, for beginning with a letter.
+_ANY_ERROR = re.compile(rb"""t\s*=\s*["']e["']""")
+_TEXT_CELL = re.compile(rb"""\st\s*=\s*["']str["']""")
+_HIDDEN = re.compile(rb"""<(?:\w+:)?row\b(?=[^<>]*\shidden\s*=\s*["'](?:1|true)["'])[^<>]*[^<>/]>(?!\s*</)""")
 
 
 # A cell that is not put as nearly all writers do: its place first, in one of the columns up to Z.
 _UNUSUAL = re.compile(rb'<c(?=[\s/>])(?! r="[A-Z](?:\d{1,6}|10\d{5})")|<\w+:c[\s/>]')
 _BEGINS = re.compile(rb"<(?:\w+:)?(c|row)(?=[\s/>])([^<>]*)>")
-_NUMBER = re.compile(rb"""\sr=["'](\d{1,9})["']""")
+_NUMBER = re.compile(rb"""\sr\s*=\s*["'](\d{1,9})["']""")
 
 
 def formats_of(styles: bytes) -> dict[int, NumberFormat]:
     """Return the formats in ``xl/styles.xml`` that show more than a number, by the style of a cell."""
-    text = styles.decode("utf-8", "replace")
     codes = {
-        attributes.get("numFmtId", ""): number_format(attributes.get("formatCode", ""))
-        for attributes in map(_attributes, _FORMAT.findall(text))
+        ooxml.attribute(tag, b"numFmtId"): number_format(ooxml.attribute(tag, b"formatCode") or "")
+        for tag in ooxml.tags(styles, "numFmt")
     }
-    found = _STYLES.search(text)
-    used = [_attributes(style).get("numFmtId", "") for style in _STYLE.findall(found[0])] if found else []
+    found = _STYLES.search(styles)
+    used = [ooxml.attribute(tag, b"numFmtId") for tag in ooxml.tags(found[0], "xf")] if found else []
     return {style: form for style, key in enumerate(used) if (form := codes.get(key))}
-
-
-def _attributes(tag: str) -> dict[str, str]:
-    return {name: unescape(double or single) for name, double, single in _ATTRIBUTE.findall(tag)}
 
 
 def parts_of(workbook: bytes, relationships: bytes) -> tuple[str, ...]:
     """Return the names of the parts that hold the sheets, in the order of the workbook."""
-    targets = targets_of(relationships)
-    tags = re.findall(r"<(?:\w+:)?sheet\s([^<>]*)>", workbook.decode("utf-8", "replace"))
-    identifiers = (
-        next((value for name, value in _attributes(tag).items() if name.endswith(":id")), "") for tag in tags
-    )
-    return tuple(targets.get(identifier, "") for identifier in identifiers)
+    targets = targets_of(WORKBOOK, relationships)
+    return tuple(targets.get(sheet.relationship, "") for sheet in ooxml.sheets_in(workbook))
 
 
-def targets_of(relationships: bytes) -> dict[str, str]:
-    """Return which part each relationship of the workbook names (ECMA-376 part 2, section 9.3)."""
-    tags = re.findall(r"<(?:\w+:)?Relationship\s([^<>]*)>", relationships.decode("utf-8", "replace"))
-    return {
-        attributes.get("Id", ""): posixpath.join("/xl", attributes.get("Target", "")).removeprefix("/")
-        for attributes in map(_attributes, tags)
-    }
+def targets_of(part: str, relationships: bytes) -> dict[str, str]:
+    """Return which part each of the `relationships` of `part` leads to."""
+    return {known.identifier: known.target for known in ooxml.relationships_in(relationships, part)}
 
 
 class SheetScan:
@@ -86,8 +72,10 @@ class SheetScan:
 
         self._formats = formats
         styles = "|".join(map(str, formats))
-        styled = rf"""|\ss=["'](?:{styles})["']""" if styles else ""
-        self._marked = re.compile(rf"""<(?:\w+:)?c(?=[^<>]*(?:\st=["']e["']{styled}))(\s[^<>]*)>""".encode())
+        styled = rf"""|\ss\s*=\s*["'](?:{styles})["']""" if styles else ""
+        self._marked = re.compile(
+            rf"""<(?:\w+:)?c(?=[^<>]*(?:\st\s*=\s*["']e["']{styled}))(\s[^<>]*)>""".encode()
+        )
 
     def take(self, data: bytes) -> None:
         """Look through the next piece."""
@@ -97,11 +85,11 @@ class SheetScan:
             rows.setdefault(row, {})[column] = mark
         for row, marks in rows.items():
             self.markup.mark(row, marks)
-        if b"hidden=" in data:
+        if b"hidden" in data:
             self.markup.hidden_rows += len(_HIDDEN.findall(data))
 
     def _marks(self, data: bytes) -> Iterator[tuple[int, int, Mark]]:
-        if self._formats or b't="e"' in data or b"t='e'" in data:
+        if self._formats or _ANY_ERROR.search(data):
             for cell in self._marked.finditer(data):
                 if place := _place(cell[1]):
                     style = None if _ERROR.search(cell[1]) else _STYLED.search(cell[1])
@@ -115,25 +103,7 @@ class SheetScan:
 
 def _place(tag: bytes) -> tuple[int, int] | None:
     reference = _REFERENCE.search(tag)
-    return (int(reference[2]) - 1, column_number(reference[1])) if reference else None
-
-
-def column_number(letters: bytes) -> int:
-    """Return the number, from 0, of the column with these `letters`."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - ord("A") + 1
-    return number - 1
-
-
-def column_letters(number: int) -> str:
-    """Return the letters of the column with this `number`, from 0."""
-    letters = ""
-    number += 1
-    while number:
-        number, letter = divmod(number - 1, 26)
-        letters = chr(ord("A") + letter) + letters
-    return letters
+    return (int(reference[2]) - 1, ooxml.column_number(reference[1]) - 1) if reference else None
 
 
 def extent(pieces: Iterable[bytes]) -> tuple[int, int]:
