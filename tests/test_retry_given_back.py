@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 
 from importer.local_api import LocalApi
 from tests.support import Command, api_beside, customers, local, outcomes_in, read_results
@@ -61,3 +62,25 @@ def test_of_no_file_a_is_sent_that_was_not_before(
         assert customers(api) == sent
         found = {line["outcome"] for line in read_results(tmp_path / f"{retry.stem}.results.csv")}
         assert found <= {"invalid"}
+
+
+def test_a_formula_without_a_value_is_missed_in_the_copy_as_well(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.toml").write_text(
+        'title = "x"\nfields = ["name", {name = "city", required = false}]\n', encoding="utf-8"
+    )
+    book = Workbook()
+    for row in (["customer_id", "name", "city"], ["1", "An", '="Đà"&" Nẵng"'], ["2", "Bình", "Huế"]):
+        book.active.append(row)
+    book.save(tmp_path / "leads.xlsx")
+    options = ("--template", "mine.toml", *local(api, tmp_path))
+    assert command("run", "leads.xlsx", *options).code == 1
+    assert command("run", "leads.retry.xlsx", *options).code == 1
+    assert customers(api) == ["2"]
+    retry = load_workbook(tmp_path / "leads.retry.xlsx")
+    assert retry.active["C2"].value == "#N/A"
+    retry.active["C2"] = "Đà Nẵng"
+    retry.save(tmp_path / "leads.retry.xlsx")
+    assert command("run", "leads.retry.xlsx", *options).code == 0
+    assert customers(api) == ["2", "1"]

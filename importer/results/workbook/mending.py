@@ -40,10 +40,16 @@ _USED_STRING = re.compile(
 )
 
 
+_TYPE = re.compile(rb"""\st\s*=\s*["'][^"']*["']""")
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     filling: Filling
     formula: re.Pattern[bytes]
+    without_value: re.Pattern[bytes]
+    """A cell with a formula of which the file does not hold the value."""
+
     metadata: re.Pattern[bytes]
     """What a cell says of its formula alone: how it spills, and rich values (section 18.3.1.4)."""
 
@@ -90,9 +96,12 @@ def keep_rows_to_mend(
 def _plan(known: Survey, styles: Styles) -> _Plan:
     occupied = (area for area in merged(known.tail) if area.bottom <= known.header_row)
     name = re.escape(known.grammar.prefix)
+    formula = rb"<%bf(?:\s[^<>]*)?(?:/>|>[^<]*</%bf\s*>)" % (name, name)
+    nothing = rb"(?:\s*<%bv\s*/>|\s*<%bv\s*></%bv\s*>)?\s*</%bc\s*>" % (name, name, name, name)
     return _Plan(
         Filling.beside(known, occupied, TO_MEND_WIDTHS, styles),
-        formula=re.compile(rb"<%bf(?:\s[^<>]*)?(?:/>|>[^<]*</%bf\s*>)" % (name, name)),
+        formula=re.compile(formula),
+        without_value=re.compile(rb"<%bc((?:\s[^<>]*)?)(?<!/)>\s*%b%b" % (name, formula, nothing)),
         metadata=re.compile(rb"""(<%bc\s[^<>]*?)\s[cv]m\s*=\s*["']\d+["']""" % name),
         reference=re.compile(rb"""(<%bc\s(?:[^<>]*?\s)?r\s*=\s*["'][A-Z]{1,3})\d+""" % name),
     )
@@ -163,11 +172,23 @@ def _rows(
 
 
 def _settled(row: RowPart, plan: _Plan, number: int) -> bytes:
-    """Return the cells of a row under another number, formulas replaced by the values that they had."""
-    inner = plan.formula.sub(b"", row.inner)
+    """Return the cells of a row under another number, formulas replaced by the values that they had.
+
+    One of which the file holds no value shows an error instead, so that it is still missed.
+    """
+    inner = plan.without_value.sub(partial(_missing_value, plan.filling.known.grammar.prefix), row.inner)
+    inner = plan.formula.sub(b"", inner)
     while (known := plan.metadata.sub(rb"\1", inner)) != inner:
         inner = known
     return plan.reference.sub(rb"\g<1>%d" % number, inner)
+
+
+def _missing_value(prefix: bytes, cell: re.Match[bytes]) -> bytes:
+    if ooxml.attribute(cell[1], b"t") == "str":
+        # So Excel writes that the value is an empty text.
+        return cell[0]
+    attributes = _TYPE.sub(b"", cell[1])
+    return b'<%bc%b t="e"><%bv>#N/A</%bv></%bc>' % (prefix, attributes, prefix, prefix, prefix)
 
 
 def _head(plan: _Plan) -> bytes:
