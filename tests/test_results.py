@@ -587,3 +587,20 @@ def test_a_summary_is_indented_json_in_utf_8(tmp_path: Path) -> None:
         '{\n  "files": [\n    "khách.csv",\n    "?"\n  ],\n'
         '  "read": 2,\n  "seconds": 0.5,\n  "stopped": null\n}\n'.encode()
     )
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    def left(process: int, *, old: bool) -> Path:
+        path = tmp_path / f".lead-importer-{process}-{'old' if old else 'new'}.tmp"
+        path.write_text("An,0901234567")
+        os.utime(path, (1, 1) if old else None)
+        return path
+
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    gone = left(dead.pid, old=True)
+    others = [left(dead.pid, old=False), left(os.getpid(), old=True), tmp_path / ".lead-importer-x-1.tmp"]
+    others[-1].write_text("no process")
+    write_summary(tmp_path / "summary.json", {})
+    assert not gone.exists()
+    assert all(path.exists() for path in others)

@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,9 @@ _ADVICE = {
     errno.EISDIR: "Name a file; this is a folder.",
 }
 _ADVICE[errno.EPERM] = _ADVICE[errno.EROFS] = _ADVICE[errno.EACCES]
+
+# No file takes so long to be written.
+_LEFT_SECONDS = 3600
 
 _OTHERWISE = "The ledger has the results: `lead-importer results FILE` writes them again."
 
@@ -45,7 +49,10 @@ def in_place_of(path: Path) -> Iterator[IO[bytes]]:
     the temporary file is gone. Raises :class:`OSError`.
     """
     target = Path(os.path.realpath(path))
-    descriptor, name = tempfile.mkstemp(prefix=".lead-importer-", suffix=".tmp", dir=target.parent)
+    _sweep(target.parent)
+    descriptor, name = tempfile.mkstemp(
+        prefix=f".lead-importer-{os.getpid()}-", suffix=".tmp", dir=target.parent
+    )
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -60,6 +67,27 @@ def in_place_of(path: Path) -> Iterator[IO[bytes]]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a process left behind that was killed while it wrote here: it may hold personal data."""
+    for left in folder.glob(".lead-importer-*-*.tmp"):
+        process = left.name.split("-")[2]
+        with suppress(OSError):
+            # On a shared folder it may be a process of another computer.
+            old = time.time() - left.stat().st_mtime > _LEFT_SECONDS
+            if old and process.isdecimal() and not _is_alive(int(process)):
+                left.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 @contextmanager
