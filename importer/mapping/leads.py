@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as computed
 from itertools import repeat
@@ -73,13 +73,36 @@ class SheetMapping:
         names = [column.field.name for column in self.inputs]
         places = [row.place for row in rows]
         found = map(dict, map(zip, repeat(names), zip(*inputs, strict=True)))
-        leads: list[Lead | InvalidRow] = list(map(Lead, places, customer_ids, found))
-        clean = [clean_cells(column.field.kind, known) for column, known in zip(columns, cells, strict=True)]
-        clean.append([not row.problems for row in rows])
-        for position, sound in enumerate(map(all, zip(*clean, strict=True))):
+        plain = list(map(Lead, places, customer_ids, found))
+        leads: list[Lead | InvalidRow] = list(plain)
+        clean = [
+            list(clean_cells(column.field.kind, known)) for column, known in zip(columns, cells, strict=True)
+        ]
+        known_id, *known_inputs = clean
+        known_id = [known and not row.problems for known, row in zip(known_id, rows, strict=True)]
+        for position, sound in enumerate(map(all, zip(known_id, *known_inputs, strict=True))):
             if not sound:
-                leads[position] = self.lead(rows[position])
+                row, lead = rows[position], plain[position]
+                others = [
+                    column
+                    for column, known in zip(self.inputs, known_inputs, strict=True)
+                    if not known[position]
+                ]
+                mended = self._mended(row, lead, others) if known_id[position] else None
+                leads[position] = mended or self.lead(row)
         return leads
+
+    def _mended(self, row: Row, lead: Lead, columns: Iterable[Column]) -> Lead | None:
+        """Return `lead` with the inputs of these columns read closely; None if anything is wrong."""
+        problems: list[RowProblem] = []
+        notes: list[Remark] = []
+        inputs = dict(lead.inputs)
+        for column in columns:
+            value = self._value(column, row, problems, notes)
+            if value is None or problems:
+                return None
+            inputs[column.field.name] = value
+        return Lead(row.place, lead.customer_id, inputs, tuple(notes))
 
     def lead(self, row: Row) -> Lead | InvalidRow:
         """Turn a row into a lead, or say everything that keeps it from being one."""
