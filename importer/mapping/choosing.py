@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from importer.errors import MappingError
-from importer.mapping.columns import NOWHERE, Column, fold, names_of
+from importer.headings import fold
+from importer.mapping.columns import NOWHERE, Column, names_of
 from importer.mapping.leads import SheetMapping
 from importer.templates import Field, Template, customer_id_field
 
