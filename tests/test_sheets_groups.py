@@ -12,7 +12,6 @@ from importer.headings import is_about_others, is_about_the_lead
 from tests.test_sheets_shape import AN, BINH, HEADERS, TITLES, ends_of, merging, opened, text_of, written
 from tests.test_sheets_workbook import workbook
 
-OWN = ("Mã KH", "Họ tên", "Số ĐT liên lạc", "Địa chỉ")
 AN_AND_HOA = (*AN, "Lê Hoa", "0987654321")
 
 
@@ -121,6 +120,16 @@ def test_groups_in_groups_are_all_named(tmp_path: Path, merged: bool) -> None:
         else written(tmp_path, text_of(rows))
     )
     assert headers_of(path) == (*HEADERS, "Người thân SĐT", "Người thân Địa chỉ")
+
+
+@pytest.mark.parametrize("name", ["Người thân", ""])
+def test_a_group_reaches_on_from_a_header_of_the_same_name_or_none(tmp_path: Path, name: str) -> None:
+    rows = (over(("Khách hàng", 4), ("Người thân", 2)), (*HEADERS, name, "SĐT"), AN_AND_HOA)
+    for path in (
+        workbook(tmp_path / "a.xlsx", *rows, change=merging("A1:D1", "E1:F1")),
+        written(tmp_path, text_of(rows)),
+    ):
+        assert headers_of(path) == (*HEADERS, name, "Người thân SĐT")
 
 
 def test_a_group_over_one_column_needs_no_merged_cells(tmp_path: Path) -> None:

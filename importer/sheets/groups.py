@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from importer.headings import is_about_others, is_about_the_lead
 
@@ -116,22 +116,12 @@ def _groups(upper: Line, lower: Line, headers: Sequence[str]) -> list[_Group] | 
 
 def _reaching(upper: Line, lower: Line, width: int) -> Iterator[_Group]:
     """Yield each heading of the line above with the columns that it reaches over, of so many."""
-    at = 0
-    while at < width:
-        text, start = upper.text(at), at
-        merged = at in upper.spans
-        at += 1
-        if merged:
-            at = upper.spans[start] + 1
-        elif not text or text == lower.text(start) or not lower.text(start):
-            continue
-        else:
-            while (
-                at < width and not upper.text(at) and at not in upper.spans and lower.text(at) not in _ADDED
-            ):
-                at += 1
-        if text and not (merged and text == lower.text(start)):
-            yield _Group(text, range(start, at), merged)
+    starts = [at for at in range(width) if upper.text(at) or at in upper.spans or lower.text(at) in _ADDED]
+    for start, following in pairwise((*starts, width)):
+        merged = start in upper.spans
+        end = upper.spans[start] + 1 if merged else following
+        if upper.text(start) and start not in lower.taken:
+            yield _Group(upper.text(start), range(start, end), merged)
 
 
 def _is_title(groups: Sequence[_Group], headers: Sequence[str]) -> bool:
