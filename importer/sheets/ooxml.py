@@ -136,6 +136,11 @@ def column_letters(number: int) -> str:
     return letters
 
 
+def letters_of(left: int, width: int) -> tuple[str, ...]:
+    """Return the letters of so many columns from the one with the number `left`, from 0, on."""
+    return tuple(map(column_letters, range(left, left + width)))
+
+
 def extent(pieces: Iterable[bytes]) -> tuple[int, int]:
     """Return how many rows and columns the cells of a sheet reach over.
 

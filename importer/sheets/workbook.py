@@ -22,6 +22,7 @@ from importer.sheets.grid import Grid
 from importer.sheets.headers import HeaderScore, choose_header, with_lines_joined
 from importer.sheets.legacy import Legacy, find_legacy
 from importer.sheets.markup import Mark
+from importer.sheets.ooxml import letters_of
 from importer.sheets.sheet import Sheet
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ class _Table:
         height = max(grid.height - row, 0)
         read = partial(self.rows, headers, row, legacy, _Kept(grid))
         beginning = tuple(islice(chain.from_iterable(self._lists(grid, headers, row, legacy)), 2))
-        return Sheet(self.original.source, self.name, headers, row, height, notices, read, beginning)
+        letters = letters_of(grid.left, len(headers))
+        return Sheet(self.original.source, self.name, headers, row, height, notices, read, beginning, letters)
 
     def rows(
         self, headers: tuple[str, ...], header_row: int, legacy: Legacy | None, kept: _Kept
