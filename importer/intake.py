@@ -19,7 +19,7 @@ from importer.mapping import SheetMapping, choose_mapping, header_score
 from importer.model import ErrorInfo, InvalidRow, Lead, Row, RowProblem
 from importer.results import COLUMNS, added_columns
 from importer.settings import Settings
-from importer.sheets import STANDARD_INPUT, Sheet, open_sheets
+from importer.sheets import STANDARD_INPUT, HeaderScore, Sheet, open_sheets
 from importer.sheets.cells import too_many_cells
 from importer.templates import Template, find_template, shipped_templates
 
@@ -119,7 +119,7 @@ def open_inputs(
             notices.append(f"{source} was left out: it holds the results of a run, not leads.")
             continue
         notices += [notice for sheet in sheets for notice in sheet.notices]
-        found, left_out = _mapped(list(map(without_added, sheets)), path, templates, selection)
+        found, left_out = _mapped(list(map(without_added, sheets)), path, templates, selection, score)
         inputs += found
         notices += left_out
     if not inputs:
@@ -155,7 +155,8 @@ def without_added(sheet: Sheet) -> Sheet:
             problems += (too_many_cells(len(headers)),)
         return Row(row.place, cells, problems, rest) if problems or any(cells) else None
 
-    return replace(sheet, headers=headers, read=read)
+    letters = tuple(sheet.letters[index] for index in own)
+    return replace(sheet, headers=headers, letters=letters, read=read)
 
 
 def path_of(source: str) -> str:
@@ -164,29 +165,39 @@ def path_of(source: str) -> str:
 
 
 def _mapped(
-    sheets: Sequence[Sheet], path: str, templates: Sequence[Template], selection: Selection
+    sheets: Sequence[Sheet],
+    path: str,
+    templates: Sequence[Template],
+    selection: Selection,
+    score: HeaderScore,
 ) -> tuple[list[Input], list[str]]:
     inputs: list[Input] = []
     notices: list[str] = []
-    refusals: list[MappingError] = []
+    refusals: list[tuple[int, str, MappingError]] = []
     for sheet in sheets:
         where = f"{sheet.source}, sheet {sheet.name}" if sheet.name else sheet.source
         try:
-            mapping = choose_mapping(where, sheet.headers, templates, selection.columns)
+            mapping = choose_mapping(where, sheet.headers, templates, selection.columns, sheet.letters)
         except MappingError as error:
             # A sheet that was asked for, or that is the only one, must fit.
             if selection.sheets or len(sheets) == 1:
                 raise
-            refusals.append(error)
+            refusals.append((score(sheet.headers), where, error))
         else:
             mapping = replace(mapping, repair=selection.repair, strict=selection.strict)
             if sheet.beginning and mapping.is_example(sheet.beginning[0]):
                 sheet, notice = _without_example(sheet)
                 notices.append(notice)
+            elif not sheet.beginning:
+                notices.append(f"{where} has headers and no rows")
             inputs.append(Input(sheet, mapping, path))
     if not inputs:
-        raise refusals[0]
-    return inputs, notices + [f"left out a sheet: {refusal}" for refusal in refusals]
+        # The one that comes nearest to leads is most likely the one that was meant.
+        raise max(refusals, key=lambda refusal: refusal[0])[2]
+    return inputs, notices + [
+        f"left out a sheet: {where} has no columns of leads" if fit <= 0 else f"left out a sheet: {refusal}"
+        for fit, where, refusal in refusals
+    ]
 
 
 def _without_example(sheet: Sheet) -> tuple[Sheet, str]:

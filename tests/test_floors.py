@@ -17,6 +17,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "failpoints": ("failpoints",),
         "formulas": ("formulas",),
+        "headings": ("headings",),
         "interrupts": ("interrupts",),
         "disks": ("disks",),
         "values": ("values", "phones", "numbers", "mojibake", "remarks"),
@@ -48,6 +49,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "sheets.files",
             "sheets.formats",
             "sheets.grid",
+            "sheets.groups",
             "sheets.headers",
             "sheets.legacy",
             "sheets.markup",

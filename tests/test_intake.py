@@ -198,8 +198,52 @@ def test_a_sheet_that_fits_no_template_is_left_out_beside_one_that_fits(tmp_path
     path = book(tmp_path / "leads.xlsx", {"Notes": [("note",), ("x",)], "Leads": [HEADERS, JOHN]})
     inputs, notices = opened(path)
     assert [found.sheet.name for found in inputs] == ["Leads"]
-    (notice,) = notices
-    assert notice.startswith(f"left out a sheet: {path}, sheet Notes: no column for")
+    assert notices == [f"left out a sheet: {path}, sheet Notes has no columns of leads"]
+
+
+def test_a_sheet_that_lacks_little_is_left_out_with_what_it_lacks(tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", {"More": [HEADERS[:3], JOHN[:3]], "Leads": [HEADERS, JOHN]})
+    _, (notice,) = opened(path)
+    assert notice.startswith(f"left out a sheet: {path}, sheet More: no column for address")
+
+
+def test_where_no_sheet_fits_the_one_that_comes_nearest_is_told_of(tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", {"Notes": [("note",), ("x",)], "Leads": [HEADERS[:3], JOHN[:3]]})
+    with pytest.raises(MappingError, match="sheet Leads: no column for address"):
+        opened(path)
+
+
+def test_a_sheet_of_headers_only_is_told_of(tmp_path: Path) -> None:
+    path = book(tmp_path / "leads.xlsx", {"A": [HEADERS], "B": [HEADERS, JOHN]})
+    inputs, notices = opened(path)
+    assert [found.sheet.name for found in inputs] == ["A", "B"]
+    assert notices == [f"{path}, sheet A has headers and no rows"]
+
+
+def test_a_column_can_be_named_by_its_letter_in_the_spreadsheet(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    workbook = Workbook()
+    for row, cells in enumerate(
+        [("Mã KH", "Họ tên", "SĐT", "Địa chỉ", "SĐT"), ("7", "An", "0901234567", "x", "0912345678")], 3
+    ):
+        for column, value in enumerate(cells, 2):
+            workbook.worksheets[0].cell(row, column, value)
+    workbook.save(path)
+    with pytest.raises(
+        MappingError, match=r"'SĐT' \(D\), 'SĐT' \(F\) all fit phone.*phone=D or --map phone=F"
+    ):
+        opened(path)
+    ((found,), _) = opened(path, columns={"phone": "F"})
+    assert [getattr(lead, "inputs", {}).get("phone") for lead in leads_of(found)] == ["0912345678"]
+
+
+def test_a_letter_stays_the_same_where_an_earlier_run_has_added_columns(tmp_path: Path) -> None:
+    path = tmp_path / "leads.csv"
+    path.write_text(
+        "outcome,error,Mã KH,Họ tên,SĐT,Địa chỉ,SĐT\n,,7,An,0901234567,x,0912345678\n", encoding="utf-8"
+    )
+    ((found,), _) = opened(path, columns={"phone": "G"})
+    assert [getattr(lead, "inputs", {}).get("phone") for lead in leads_of(found)] == ["0912345678"]
 
 
 def test_every_sheet_that_fits_is_read(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from string import ascii_uppercase
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,8 @@ from hypothesis import strategies as st
 from importer.errors import MappingError
 from importer.examples import example_cell
 from importer.identity import account_id, lead_key
-from importer.mapping import SheetMapping, choose_mapping, fold
+from importer.mapping import SheetMapping, choose_mapping, fold, header_score
+from importer.mapping.columns import names_of
 from importer.model import InvalidRow, Lead, Place, Row, RowProblem
 from importer.templates import Kind, customer_id_field, shipped_templates
 from importer.values import fault_of
@@ -18,7 +20,11 @@ ENGLISH = ("customer_id", "name", "phone", "address")
 def choose(*headers: str, template: str | None = None, columns: dict[str, str] | None = None) -> SheetMapping:
     shipped = shipped_templates()
     return choose_mapping(
-        "leads.csv", headers, [shipped[template]] if template else shipped.values(), columns
+        "leads.csv",
+        headers,
+        [shipped[template]] if template else shipped.values(),
+        columns,
+        ascii_uppercase[: len(headers)],
     )
 
 
@@ -242,6 +248,35 @@ def test_map_settles_which_column_is_meant() -> None:
     assert [column.header for column in mapping.inputs] == ["name", "Di động", "address"]
 
 
+REPEATED = ("Mã KH", "Họ tên", "SĐT", "Địa chỉ", "C", "SĐT")
+
+
+def test_two_columns_with_the_same_header_are_told_apart_by_their_letters() -> None:
+    told = r"'SĐT' \(A\), 'SĐT' \(E\) all fit phone.*: --map phone=A or --map phone=E$"
+    headers = ("SĐT", "Mã KH", "Họ tên", "Địa chỉ", "SĐT")
+    for columns in (None, {"phone": "SĐT"}, {"phone": "sdt"}):
+        with pytest.raises(MappingError, match=told):
+            choose(*headers, columns=columns)
+    assert [choose(*headers, columns={"phone": letter}).inputs[1].index for letter in "AE"] == [0, 4]
+
+
+def test_a_header_goes_before_a_letter() -> None:
+    assert choose(*REPEATED, columns={"phone": "C"}).inputs[1].index == 4
+    assert choose(*REPEATED[:4], "c", "SĐT", columns={"phone": "C"}).inputs[1].index == 4
+    assert choose(*REPEATED, columns={"phone": "F"}).inputs[1].index == 5
+
+
+@pytest.mark.parametrize("letter", ["f", "G", "E", "AA"])
+def test_a_letter_that_is_small_or_of_no_column_with_a_header_is_none(letter: str) -> None:
+    with pytest.raises(MappingError, match=f"has no column '{letter}'"):
+        choose(*REPEATED[:4], "", "SĐT", columns={"phone": letter})
+
+
+def test_headers_are_found_where_a_column_is_named_by_its_letter() -> None:
+    score = header_score(shipped_templates().values(), {"phone": "C"})
+    assert score(("Mã KH", "Họ tên", "SĐT", "Địa chỉ")) == score(("Mã KH", "Email", "C"))
+
+
 def test_two_templates_that_fit_are_never_guessed() -> None:
     with pytest.raises(MappingError, match=r"fit several templates: 1 .*, 3 .*--template 1"):
         choose(*ENGLISH, "email")
@@ -270,6 +305,44 @@ def test_a_missing_column_is_named_with_the_ones_that_are_there() -> None:
     assert "no column for address (Địa chỉ), which template 1" in str(caught.value)
     assert "'Thành phố'" in str(caught.value)
     assert "--map address=COLUMN" in str(caught.value)
+
+
+def test_the_template_of_which_most_is_there_is_the_nearest() -> None:
+    with pytest.raises(MappingError, match=r"no column for phone \(SĐT\), address .* template 1 "):
+        choose("Mã KH", "Họ tên", "Ghi chú")
+    with pytest.raises(MappingError, match=r"no column for phone \(SĐT\), which template 3 "):
+        choose("Mã KH", "Email")
+
+
+@pytest.mark.parametrize(
+    ("field", "headers"),
+    [
+        ("customer_id", ["Tiki ID", "ID Tiki", "Mã khách hàng Tiki"]),
+        ("name", ["Họ & tên", "Họ và tên khách hàng", "Tên đầy đủ", "Full name"]),
+        ("phone", ["Số ĐT liên hệ", "Số ĐT liên lạc", "SĐT chính", "Số phone", "Phone no.", "Cell-phone"]),
+        ("address", ["Địa chỉ thường trú", "Địa chỉ hiện tại", "Nơi cư trú", "Hộ khẩu thường trú"]),
+        ("identity_number", ["Số CCCD/CMND", "Số định danh"]),
+        ("email", ["E-mail", "Địa chỉ email", "Thư điện tử", "Gmail"]),
+    ],
+)
+def test_headers_of_ordinary_sheets_are_known(field: str, headers: list[str]) -> None:
+    fields = {known.name: known for template in shipped_templates().values() for known in template.fields}
+    fields["customer_id"] = customer_id_field()
+    for header in headers:
+        assert [name for name, known in fields.items() if fold(header) in names_of(known)] == [field]
+
+
+@pytest.mark.parametrize("header", ["CCCD/Hộ chiếu", "Hộ khẩu", "SĐT phụ", "Mã định danh", "Người liên hệ"])
+def test_headers_that_can_mean_something_else_fit_nothing(header: str) -> None:
+    fields = {known for template in shipped_templates().values() for known in template.fields}
+    assert not any(fold(header) in names_of(known) for known in (customer_id_field(), *fields))
+
+
+def test_two_phones_under_other_names_are_never_guessed() -> None:
+    with pytest.raises(
+        MappingError, match=r"'Số ĐT liên hệ', 'Di động' all fit phone.*--map 'phone=Số ĐT liên hệ'"
+    ):
+        choose("Mã KH", "Họ tên", "Số ĐT liên hệ", "Di động", "Địa chỉ")
 
 
 @given(st.text())

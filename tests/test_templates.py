@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from importer.errors import TemplateError
+from importer.mapping.columns import names_of
 from importer.templates import (
     KINDS,
     Field,
@@ -56,6 +57,12 @@ def test_every_documented_field_is_required_and_shows_how_it_looks() -> None:
             assert known.synonyms
             assert known.example
             assert known.kind in KINDS
+
+
+def test_no_header_fits_two_documented_fields() -> None:
+    fields = {known for template in shipped_templates().values() for known in template.fields}
+    names = [name for known in (customer_id_field(), *fields) for name in names_of(known)]
+    assert len(names) == len(set(names))
 
 
 def test_the_kinds_of_the_documented_fields_ask_for_their_checks() -> None:

@@ -39,7 +39,7 @@ Columns = Annotated[
     typer.Option(
         "--map",
         metavar="FIELD=COLUMN",
-        help="The column of a field, where its header does not tell. Repeatable.",
+        help="The column of a field, by header or letter, where the header does not tell. Repeatable.",
         rich_help_panel=_FILES,
     ),
 ]

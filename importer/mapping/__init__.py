@@ -9,8 +9,9 @@ of an empty workbook: ``example_row``. What is wrong with a cell counts where th
 
 from __future__ import annotations
 
+from importer.headings import fold
 from importer.mapping.choosing import choose_mapping, header_score
-from importer.mapping.columns import Column, fold
+from importer.mapping.columns import Column
 from importer.mapping.leads import SheetMapping
 
 __all__ = ["Column", "SheetMapping", "choose_mapping", "fold", "header_score"]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from importer.errors import MappingError
-from importer.mapping.columns import NOWHERE, Column, fold, names_of
+from importer.headings import fold
+from importer.mapping.columns import NOWHERE, Column, names_of
 from importer.mapping.leads import SheetMapping
 from importer.templates import Field, Template, customer_id_field
+
+# No sheet has a column beyond XFD (Excel, "Worksheet size").
+_LETTERS = re.compile("[A-Z]{1,3}")
 
 
 def choose_mapping(
@@ -17,15 +22,19 @@ def choose_mapping(
     headers: Sequence[str],
     templates: Iterable[Template],
     columns: Mapping[str, str] | None = None,
+    letters: Sequence[str] = (),
 ) -> SheetMapping:
     """Find the one of `templates` that `headers` fit, and which column is which of its fields.
 
-    `columns` gives the header of a field outright (the option ``--map``); `where` names the file and sheet in
-    messages. Raises :class:`MappingError` when no template fits, or several do, or two columns fit a field.
+    `columns` gives the header of a field outright (the option ``--map``), or, where no header is so, one of
+    `letters`: what a spreadsheet calls the columns, and the only way to tell two with the same header apart.
+    `where` names the file and sheet in messages. Raises :class:`MappingError` when no template fits, or
+    several do, or two columns fit a field.
     """
     columns = columns or {}
-    candidates = [_match(template, headers, columns) for template in templates]
-    _refuse_unknown(where, headers, columns, [match.template for match in candidates])
+    said = {name: _said(column, headers, letters) for name, column in columns.items()}
+    candidates = [_match(template, headers, said) for template in templates]
+    _refuse_unknown(where, headers, columns, said, [match.template for match in candidates])
     fitting = [match for match in candidates if not match.lacking]
     if not fitting:
         raise _none_fits(where, headers, candidates)
@@ -36,7 +45,7 @@ def choose_mapping(
             f"Say which one is meant, for example --template {fitting[0].template.name}."
         )
     match = fitting[0]
-    _refuse_two_readings(where, match, columns)
+    _refuse_two_readings(where, match, columns, letters)
     customer_id, *inputs = (column for field, found in match.columns for column in _of_row(field, found))
     return SheetMapping(match.template, customer_id, tuple(inputs))
 
@@ -50,13 +59,36 @@ def _of_row(field: Field, found: Sequence[Column]) -> Sequence[Column]:
     return (Column(field, NOWHERE, "(default)" if field.constant is None else "(constant)"),)
 
 
-def _refuse_two_readings(where: str, match: _Match, columns: Mapping[str, str]) -> None:
+def _said(column: str, headers: Sequence[str], letters: Sequence[str]) -> tuple[int, ...]:
+    """Return the columns that a person may mean: with just this header, else such a one, else this letter."""
+    return (
+        tuple(index for index, header in enumerate(headers) if header == column)
+        or tuple(index for index, header in enumerate(headers) if fold(header) == fold(column))
+        or tuple(
+            index
+            for index, (letter, header) in enumerate(zip(letters, headers, strict=False))
+            if letter == column and header
+        )
+    )
+
+
+def _refuse_two_readings(
+    where: str, match: _Match, columns: Mapping[str, str], letters: Sequence[str]
+) -> None:
     for field, found in match.columns:
         if len(found) > 1:
-            headings = ", ".join(repr(column.header) for column in found)
+            repeated = len({column.header for column in found}) < len(found) and bool(letters)
+            headings = ", ".join(
+                f"{column.header!r} ({letters[column.index]})" if repeated else repr(column.header)
+                for column in found
+            )
+            ways = (
+                " or ".join(f"--map {field.name}={letters[column.index]}" for column in found)
+                if repeated
+                else f"--map {_quoted(field.name, found[0].header)}"
+            )
             raise MappingError(
-                f"{where}: the columns {headings} all fit {field.name}. "
-                f"Say which one is meant: --map {_quoted(field.name, found[0].header)}"
+                f"{where}: the columns {headings} all fit {field.name}. Say which one is meant: {ways}"
             )
     guessed = [found[0] for field, found in match.columns if found and field.name not in columns]
     times = Counter(column.index for column in guessed)
@@ -75,6 +107,11 @@ class _Match:
     columns: tuple[tuple[Field, tuple[Column, ...]], ...]
 
     @property
+    def found(self) -> int:
+        """How many fields have a column."""
+        return sum(bool(found) for _, found in self.columns)
+
+    @property
     def lacking(self) -> list[Field]:
         """The fields without the column that they need; in an object that may be left out, if it is there."""
         there = {name for field, found in self.columns if found for name in field.within}
@@ -88,23 +125,25 @@ class _Match:
         ]
 
 
-def _match(template: Template, headers: Sequence[str], columns: Mapping[str, str]) -> _Match:
+def _match(template: Template, headers: Sequence[str], said: Mapping[str, tuple[int, ...]]) -> _Match:
     fields = (customer_id_field(), *template.fields)
     # Where a header fits several fields and one was said, the others do not have it, too.
-    said = [field for field in fields if field.name in columns]
-    settled = {name for field in said if (name := fold(columns[field.name])) in names_of(field)}
-    return _Match(template, tuple((field, _columns_of(field, headers, columns, settled)) for field in fields))
+    settled = {
+        name
+        for field in fields
+        for index in said.get(field.name, ())
+        if (name := fold(headers[index])) in names_of(field)
+    }
+    return _Match(template, tuple((field, _columns_of(field, headers, said, settled)) for field in fields))
 
 
 def _columns_of(
-    field: Field, headers: Sequence[str], columns: Mapping[str, str], settled: Set[str]
+    field: Field, headers: Sequence[str], said: Mapping[str, tuple[int, ...]], settled: Set[str]
 ) -> tuple[Column, ...]:
     if field.constant is not None:
         return ()
-    if field.name in columns:
-        named = columns[field.name]
-        exact = [Column(field, index, header) for index, header in enumerate(headers) if header == named]
-        return tuple(exact) or _headed(field, headers, {fold(named)})
+    if field.name in said:
+        return tuple(Column(field, index, headers[index]) for index in said[field.name])
     return _headed(field, headers, names_of(field) - settled)
 
 
@@ -119,7 +158,8 @@ def header_score(
 ) -> Callable[[Sequence[str]], int]:
     """Return a function that tells how well the cells of a row fit the headers of `templates`.
 
-    It counts the fields that have a header there, those of `columns` (``--map``) under just that one. A row
+    It counts the fields that have a header there, those of `columns` (``--map``) under just that one, unless
+    it may be the letter of a column. A row
     without a customer id counts less. All rows that have what a template needs are equal, and better than
     any that has not, so that no table further down takes the place of the first.
     """
@@ -133,8 +173,9 @@ def header_score(
     }
     known: dict[str, set[str]] = {}
     for field in fields:
-        mapped = field.name in columns
-        for name in {fold(columns[field.name])} if mapped else names_of(field):
+        said = columns.get(field.name, "")
+        names = {fold(said)} if said else set()
+        for name in names if said and not _LETTERS.fullmatch(said) else names | names_of(field):
             known.setdefault(name, set()).add(field.name)
     known.pop("", None)
     needed = [
@@ -152,7 +193,11 @@ def header_score(
 
 
 def _refuse_unknown(
-    where: str, headers: Sequence[str], columns: Mapping[str, str], templates: Sequence[Template]
+    where: str,
+    headers: Sequence[str],
+    columns: Mapping[str, str],
+    said: Mapping[str, tuple[int, ...]],
+    templates: Sequence[Template],
 ) -> None:
     fields = {"customer_id": None} | {field.name: None for template in templates for field in template.fields}
     constants = {
@@ -169,7 +214,7 @@ def _refuse_unknown(
                 f"--map {_quoted(name, header)}: {name} has a constant in its template, so no column is "
                 "sent for it. Take the constant out of the template, or let --map out."
             )
-        if fold(header) not in {fold(known) for known in headers}:
+        if not said[name]:
             raise MappingError(
                 f"--map {_quoted(name, header)}: {where} has no column {header!r}. "
                 f"Its columns are {_listed(headers)}."
@@ -177,7 +222,8 @@ def _refuse_unknown(
 
 
 def _none_fits(where: str, headers: Sequence[str], candidates: Sequence[_Match]) -> MappingError:
-    nearest = min(candidates, key=lambda match: len(match.lacking))
+    # What a sheet has tells better what it is for than what it lacks: a template of few fields lacks few.
+    nearest = max(candidates, key=lambda match: (match.found, -len(match.lacking)))
     lacking = ", ".join(f"{field.name} ({field.title})" for field in nearest.lacking)
     return MappingError(
         f"{where}: no column for {lacking}, which template {nearest.template.name} "

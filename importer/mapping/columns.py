@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import field as computed
 from functools import lru_cache
 
+from importer.headings import fold
 from importer.templates import Field
 from importer.templates.reading import cleanness
 
@@ -28,16 +28,6 @@ class Column:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_clean", cleanness(self.field))
-
-
-def fold(header: str) -> str:
-    r"""Return what of a header counts: letters and digits, without accents and case.
-
-    >>> fold("Số điện\nthoại (*)")
-    'sodienthoai'
-    """
-    plain = unicodedata.normalize("NFKD", header).casefold().replace("đ", "d")
-    return "".join(sign for sign in unicodedata.normalize("NFKD", plain) if sign.isalnum())
 
 
 @lru_cache

@@ -10,8 +10,9 @@ from itertools import repeat
 
 from importer.examples import example_row, is_marked, is_untouched
 from importer.formulas import undefuse
+from importer.headings import fold
 from importer.inputs import put
-from importer.mapping.columns import NOWHERE, Column, fold, names_of
+from importer.mapping.columns import NOWHERE, Column, names_of
 from importer.model import InvalidRow, Lead, Remark, Row, RowProblem
 from importer.templates import Template, Value
 from importer.templates.reading import read_input

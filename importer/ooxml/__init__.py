@@ -13,7 +13,7 @@ from importer.ooxml.attributes import (
     tags,
     text_of,
 )
-from importer.ooxml.cells import MOST_COLUMNS, Area, column_letters, column_number
+from importer.ooxml.cells import MOST_COLUMNS, Area, column_letters, column_number, letters_of
 from importer.ooxml.relationships import (
     Relationship,
     SheetEntry,
@@ -33,6 +33,7 @@ __all__ = [
     "column_letters",
     "column_number",
     "find_attribute",
+    "letters_of",
     "number",
     "relationships_in",
     "relationships_part",

@@ -23,6 +23,11 @@ def column_letters(column: int) -> str:
     return name
 
 
+def letters_of(left: int, width: int) -> tuple[str, ...]:
+    """Return the letters of `width` columns, of which `left`, counted from 0, is the first."""
+    return tuple(map(column_letters, range(left + 1, left + 1 + width)))
+
+
 @lru_cache(maxsize=MOST_COLUMNS)
 def column_number(name: str | bytes) -> int:
     """Return the number of a column, from 1 on, by what the spreadsheet calls it."""

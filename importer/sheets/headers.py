@@ -1,16 +1,21 @@
 """Which row holds the headers: the one that names the most of what a lead has, else the first with text.
 
 What headers a lead has is not known here: a :data:`HeaderScore` is passed in. Titles, addresses and dates
-above the headers score nothing, and neither do the rows of leads below them. Pure.
+above the headers score nothing, and neither do the rows of leads below them.
+
+Right above the headers, a line may say whom they are about: "Người thân" over "Tên" and "SĐT". Such a group
+becomes part of the headers below it (:mod:`importer.sheets.groups`), so that nobody else's phone is taken for
+the lead's. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 
 from importer.sheets.cells import tidy
+from importer.sheets.groups import Line, lines_joined, with_groups
 
 HeaderScore = Callable[[Sequence[str]], int]
 """How well the cells of a row fit the headers of leads: 0 or less for not at all."""
@@ -42,6 +47,12 @@ class Candidate:
     continues: bool = False
     """Whether a merged cell reaches into it from the row above, so that both may be one header."""
 
+    spans: Mapping[int, int] = field(default_factory=dict)
+    """The position of the first and of the last cell of each range in it that is merged across columns."""
+
+    taken: frozenset[int] = frozenset()
+    """The positions of the headers that are those of the row above."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -52,7 +63,7 @@ class Choice:
     """What it scored; 0 if no row was a clear winner and this is just the first one with text."""
 
     below_others: bool
-    """Whether rows with text stand above it."""
+    """Whether rows with text stand above it that are no part of the headers."""
 
     def notices(self, where: str) -> tuple[str, ...]:
         """Return what the person should know about the rows above; `where` names the file and sheet."""
@@ -64,7 +75,8 @@ class Choice:
 def choose_header(candidates: Iterable[Candidate], score: HeaderScore) -> Choice | None:
     """Return which of the `candidates`, from the top of a sheet on, holds the headers; None if all are blank.
 
-    The higher of two equal rows does, since the other one repeats it, unless a merged cell joins them.
+    The higher of two equal rows does, since the other one repeats it, unless a merged cell joins them. A row
+    below that only divides some of the headers is joined with them. Those below a group are named with it.
     """
     rows = list(islice((row for row in candidates if any(row.headers)), ROWS_LOOKED_AT))
     if not rows:
@@ -76,7 +88,12 @@ def choose_header(candidates: Iterable[Candidate], score: HeaderScore) -> Choice
     at = scores.index(best)
     while at + 1 < len(rows) and rows[at + 1].continues and scores[at + 1] == best:
         at += 1
-    return Choice(rows[at], best, at > 0)
+    lines = [Line(row.row, row.headers, row.spans, row.taken) for row in rows]
+    if at + 1 < len(rows) and (joined := lines_joined(lines[at], lines[at + 1])):
+        at += 1
+        lines[at] = joined
+    headers, first = with_groups(lines[: at + 1])
+    return Choice(replace(rows[at], headers=headers), best, first > 0)
 
 
 def tidy_headers(cells: Sequence[str]) -> tuple[str, ...]:
@@ -96,13 +113,17 @@ def with_lines_joined(
     left the lower cell empty, the text right above it counts if that row has headers of leads, too, and this
     one then fits better. `left` is the column of the first cell of the rows.
     """
-    across = [(first, last) for first, last in merged if last[0] > first[0]]
+    down = [(first, last) for first, last in merged if last[0] > first[0]]
+    across: dict[int, dict[int, int]] = {}
+    for (top, column), (bottom, last) in merged:
+        for row in range(top, min(bottom, top + ROWS_LOOKED_AT) + 1) if last > column >= left else ():
+            across.setdefault(row, {})[column - left] = last - left
     above: tuple[str, ...] = ()
     held: dict[tuple[int, int], str] = {}
     for number, texts in enumerate(rows):
         cells = list(texts)
-        continues = False
-        for (top, column), (bottom, _) in across if any(cells) else ():
+        taken: set[int] = set()
+        for (top, column), (bottom, _) in down if any(cells) else ():
             at = column - left
             if not 0 <= at < len(cells):
                 # Merged cells without text may lie outside of the columns in use.
@@ -111,10 +132,19 @@ def with_lines_joined(
                 held[top, column] = cells[at]
             elif top < number <= bottom and held.get((top, column)):
                 cells[at] = held[top, column]
-                continues = True
+                taken.add(at)
+        continues = bool(taken)
         bare = headers = tidy_headers(cells)
         if bare and score(above) > 0:
             filled = tuple(own or upper for own, upper in zip_longest(bare, above, fillvalue=""))
-            headers = filled if score(filled) > score(bare) else bare
-        yield Candidate(number + 1, headers, continues=continues)
+            if score(filled) > score(bare):
+                taken |= {at for at, text in enumerate(filled) if text and bare[at : at + 1] != (text,)}
+                headers = filled
+        yield Candidate(
+            number + 1,
+            headers,
+            continues=continues,
+            spans=across.get(number, {}),
+            taken=frozenset(taken),
+        )
         above = bare

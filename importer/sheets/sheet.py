@@ -36,6 +36,9 @@ class Sheet:
     beginning: tuple[Row, ...] = ()
     """The first rows below the headers, two at most: to judge by, without reading the file once more."""
 
+    letters: tuple[str, ...] = ()
+    """What a spreadsheet calls the column of each header: ``A``, ``B``, … ``AA``."""
+
     def chunks(self, size: int = 2000) -> Iterator[list[Row]]:
         """Yield the rows below the headers in lists of `size` (the last one may be shorter), none empty.
 

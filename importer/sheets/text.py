@@ -14,6 +14,7 @@ from itertools import chain, count, islice, repeat
 
 from importer.errors import InternalError, SheetError
 from importer.model import Place, Row, RowProblem
+from importer.ooxml import letters_of
 from importer.sheets import cells, files
 from importer.sheets.headers import CLEAR_SCORE, Candidate, Choice, HeaderScore, choose_header, tidy_headers
 from importer.sheets.records import Batch, Grammar, find_delimiter
@@ -47,7 +48,7 @@ def open_text(
     notices += choice.notices(source)
     read = _Table(text, headers, header_row).rows
     sheet = Sheet(source, "", headers, header_row, max(lines - header_row, 0), tuple(notices), read)
-    return replace(sheet, beginning=tuple(next(sheet.chunks(2), ())))
+    return replace(sheet, beginning=tuple(next(sheet.chunks(2), ())), letters=letters_of(0, len(headers)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from importer.errors import SheetError
 from importer.model import Place, Row, RowProblem
+from importer.ooxml import letters_of
 from importer.sheets import archive as archives
 from importer.sheets import cells, files
 from importer.sheets.grid import Grid
@@ -98,7 +99,8 @@ class _Table:
         height = max(grid.height - row, 0)
         read = partial(self.rows, headers, row, legacy, _Kept(grid))
         beginning = tuple(islice(chain.from_iterable(self._lists(grid, headers, row, legacy)), 2))
-        return Sheet(self.original.source, self.name, headers, row, height, notices, read, beginning)
+        letters = letters_of(grid.left, len(headers))
+        return Sheet(self.original.source, self.name, headers, row, height, notices, read, beginning, letters)
 
     def rows(
         self, headers: tuple[str, ...], header_row: int, legacy: Legacy | None, kept: _Kept

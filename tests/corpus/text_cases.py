@@ -140,7 +140,9 @@ def _shapes() -> Iterator[Case]:
         ).encode(),
         read(sheet({2: LEAD_AN})),
     )
-    yield Case("headers-only.csv", lines(HEADERS).encode(), read(sheet({})))
+    yield Case(
+        "headers-only.csv", lines(HEADERS).encode(), read(sheet({}), notices=["has headers and no rows"])
+    )
     yield Case("no-line-end-at-the-end.csv", f"{HEADERS}\n{AN}\n{BINH}".encode(), read(sheet(BOTH)))
 
 
