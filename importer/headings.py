@@ -16,6 +16,45 @@ def fold(header: str) -> str:
     return "".join(sign for sign in unicodedata.normalize("NFKD", plain) if sign.isalnum())
 
 
+def spellings(header: str) -> tuple[str, ...]:
+    """Return `header` folded, and once more without remarks in brackets on how to fill the column in.
+
+    What else stands in brackets may say whose column it is, and stays.
+
+    >>> spellings("Địa chỉ (ghi đầy đủ)"), spellings("SĐT (người thân)")
+    (('diachighidaydu', 'diachi'), ('sdtnguoithan',))
+    """
+    whole, plain = fold(header), fold(_BRACKETS.sub(_unless_remark, header))
+    return (whole,) if plain == whole else (whole, plain)
+
+
+def _unless_remark(brackets: re.Match[str]) -> str:
+    return "" if fold(brackets[1]) in _REMARKS else brackets[0]
+
+
+_BRACKETS = re.compile(r"[(\[（]([^()\[\]（）]*)[)\]）]")
+_REMARKS = frozenset(
+    map(
+        fold,
+        (
+            *("bắt buộc", "bắt buộc nhập", "không bắt buộc", "nếu có", "required", "optional", "if any"),
+            *("đầy đủ", "ghi đầy đủ", "ghi rõ", "ghi rõ ràng", "chi tiết", "ghi chi tiết", "cụ thể", "full"),
+            *("viết hoa", "viết liền", "có dấu", "không dấu", "in hoa", "theo CMND", "theo CCCD"),
+            *("9 số", "10 số", "11 số", "12 số", "10 chữ số", "12 chữ số", "9 hoặc 12 số", "10-11 số"),
+            *(
+                "text",
+                "dạng text",
+                "kiểu text",
+                "dạng chữ",
+                "số",
+                "dd/mm/yyyy",
+                "khách hàng",
+                "của khách hàng",
+            ),
+        ),
+    )
+)
+
 _LEADS = (
     *("khách hàng", "khách", "kh", "khách vay", "người vay", "bên vay", "khoản vay"),
     *("người nộp đơn", "người nộp hồ sơ", "người đăng ký"),

@@ -46,6 +46,13 @@ def test_headers_choose_the_template(headers: tuple[str, ...], template: str) ->
     assert choose(*headers).template.name == template
 
 
+def test_remarks_in_brackets_on_how_to_fill_a_column_in_do_not_count_and_others_do() -> None:
+    headers = ("Mã KH (*)", "Họ và tên (viết hoa)", "SĐT (10 số)", "Địa chỉ (ghi đầy đủ)")
+    assert choose(*headers).template.name == "1"
+    with pytest.raises(MappingError, match="no column for phone"):
+        choose(*headers[:2], "SĐT (người thân)", headers[3])
+
+
 def test_a_row_becomes_a_lead_with_the_inputs_in_the_order_of_the_template() -> None:
     lead = choose("address", "phone", "note", "customer_id", "name").lead(
         row("101 Nguyen Van Cu", "090123443", "call", "1333", "John")

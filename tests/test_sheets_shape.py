@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from importer.checking import check_files
 from importer.errors import MappingError, SheetError
+from importer.headings import is_about_others, is_about_the_lead
 from importer.intake import Input, Selection, open_inputs
 from importer.mapping import fold, header_score
 from importer.model import InvalidRow, Lead
@@ -363,7 +364,10 @@ KNOWN = {
 }
 TITLE_CELLS = st.text(
     st.sampled_from("aNễ0 ,;|\t\"'\n:.-=") | st.characters(exclude_categories=["Cs", "Cc"]), max_size=12
-).filter(lambda text: fold(text) not in KNOWN)
+).filter(
+    # What heads a group of columns is no title.
+    lambda text: not (fold(text) in KNOWN or is_about_the_lead(text) or is_about_others(text))
+)
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from importer.errors import MappingError
-from importer.headings import fold
+from importer.headings import fold, spellings
 from importer.mapping.columns import NOWHERE, Column, names_of
 from importer.mapping.leads import SheetMapping
 from importer.templates import Field, Template, customer_id_field
@@ -147,9 +147,11 @@ def _columns_of(
     return _headed(field, headers, names_of(field) - settled)
 
 
-def _headed(field: Field, headers: Sequence[str], names: Set[str]) -> tuple[Column, ...]:
+def _headed(field: Field, headers: Sequence[str], names: frozenset[str]) -> tuple[Column, ...]:
     return tuple(
-        Column(field, index, header) for index, header in enumerate(headers) if fold(header) in names
+        Column(field, index, header)
+        for index, header in enumerate(headers)
+        if not names.isdisjoint(spellings(header))
     )
 
 
@@ -184,7 +186,7 @@ def header_score(
     ]
 
     def score(cells: Sequence[str]) -> int:
-        found = {name for cell in cells for name in known.get(fold(cell), ())}
+        found = {name for cell in cells for spelt in spellings(cell) for name in known.get(spelt, ())}
         if any(names <= found for names in needed):
             return len(fields) + 1
         return len(found) - ("customer_id" not in found)
