@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -19,14 +19,15 @@ from importer.disks import stamp_of
 from importer.errors import SheetError, UsageError
 from importer.file_stamps import is_as_written
 from importer.formulas import undefuse
-from importer.intake import Input, Selection, open_inputs
+from importer.intake import Identity, Input, Selection, open_inputs
 from importer.ledger import Known, Ledger
-from importer.ledger.told import Told, ToldRow
-from importer.model import Application, OutcomeName, Place
+from importer.ledger.told import Standing, Told, ToldRow
+from importer.model import Application, Lead, OutcomeName, Place
 from importer.results import COLUMNS, added_columns
 from importer.sheets import Sheet, open_sheets
 
 _WITH_APPLICATION = frozenset({OutcomeName.CREATED, OutcomeName.EXISTING})
+_NOBODY = Identity("", "")
 _DIGITS = re.compile(r"[0-9]{1,19}")
 
 
@@ -40,13 +41,23 @@ def adopted(paths: Sequence[Path], inputs: Sequence[Input], selection: Selection
     Raises :class:`UsageError` for a file that holds no results, or of which a row cannot be told for certain.
     """
     rows = [told for path in paths for told in told_rows(path, selection)]
-    customers = {lead.customer_id for given in inputs for chunk in given.leads() for _, lead in chunk}
-    if rows and not any(told.customer_id in customers for told in rows):
+    customers: defaultdict[str, Standing] = defaultdict(Standing)
+    for given in inputs:
+        for chunk in given.leads():
+            for _, lead in chunk:
+                if isinstance(lead, Lead):
+                    standing = customers[lead.customer_id]
+                    standing.places.add(lead.place)
+                    standing.keys.add(_NOBODY.key_of(lead))
+    told = Told(rows, dict(customers))
+    if astray := told.astray():
+        names = ", ".join(map(str, paths))
         raise UsageError(
-            f"None of the customers that {', '.join(map(str, paths))} tells of stands in the files, so "
-            "either they are results of other leads, or their ids were changed on the way. Nothing is sent."
+            f"{names} tells of leads that stand in none of the files ({len(astray):,}, the first in "
+            f"{astray[0].place}). They would be forgotten, so nothing is sent. Give all the files that it "
+            "tells of, with their rows mended; or take those rows out of it if they are not meant to exist."
         )
-    return Told(rows, customers.__contains__)
+    return told
 
 
 def refuse_unknown(ledger: Ledger, results: Path, selection: Selection, told: Told | None = None) -> None:
@@ -86,7 +97,7 @@ class _Unknown:
         self.first = 0
         self._ledger = ledger
         self._knows = ledger.knows_application()
-        self._told = told or Told(())
+        self._told = told or Told((), {})
         self._adopted = self._told.applications
         self._applications = 0
         self._sent: Counter[str] = Counter()

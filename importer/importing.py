@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from importer.adoption import adopted, refuse_unknown
-from importer.advice import rows
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.failpoints import refuse_unsafe
 from importer.identity import account_id
@@ -162,11 +161,6 @@ async def import_files(
             report.seconds = time.timer() - begun
         report.totals, report.reasons = runner.totals, runner.reasons
         report.finished_at = utc_text(time.clock())
-        if told and told.left and runner.read_everything:
-            report.notices.append(
-                f"{rows(told.left)} of the adopted results stand in none of the files any more; "
-                "look whether their leads are still meant to exist."
-            )
         await _conclude(report, runner, run, ledger, inputs, settings)
     return report
 
@@ -200,6 +194,10 @@ async def _conclude(
             )
 
     async def write() -> None:
+        if settings.adopt and not runner.read_everything:
+            # They tell of leads that this run did not come to.
+            report.notices.append("No results were written, so that those to adopt stay. Run the same again.")
+            return
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
 
     async def end() -> None:
@@ -272,6 +270,8 @@ def _told_by_results(
 
     A dry run sends nothing, so there a person is only told.
     """
+    if settings.adopt and settings.limit is not None:
+        raise UsageError("--adopt takes over whole files of leads. Leave --limit out, once.")
     selection = Selection.of(settings)
     told = adopted(settings.adopt, inputs, selection) if settings.adopt else None
     taken = {path.resolve() for path in settings.adopt}

@@ -7,6 +7,7 @@ with its time and who gave it, and may be taken back by another one until the ro
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,7 +20,7 @@ from importer.settings import Settings
 
 ALL = "all"
 
-_ROWS = re.compile(r"(?:(?P<sheet>.+)!)?(?P<first>\d{1,7})(?:-(?P<last>\d{1,7}))?")
+_ROWS = re.compile(r"(?:(?P<sheet>.+)!)?(?P<first>\d{1,7})(?:-(?P<last>\d{1,7})|@(?P<customer>\S+))?")
 _APPLICATION_ID = re.compile(r"[0-9]{1,19}")
 
 
@@ -31,7 +32,7 @@ class Answers:
     """Each ``ROW=ID``."""
 
     not_created: Sequence[str] = ()
-    """Rows: ``17``, ``17-20``, ``SHEET!17``, or ``all``; so is `resend`."""
+    """Rows: ``17``, ``17@CUSTOMER``, ``17-20``, ``SHEET!17``, or ``all``; so is `resend`."""
 
     resend: Sequence[str] = ()
 
@@ -132,7 +133,7 @@ def _split(texts: Iterable[str]) -> list[str]:
 
 
 def _named(source: str, text: str, leads: Sequence[OpenLead]) -> list[OpenLead]:
-    """Return the leads that `text` names, at least one."""
+    """Return the leads that `text` names, at least one; a range names only those that wait for an answer."""
     match = _ROWS.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"{text!r} names no row. Write 17, 17-20, SHEET!17 or all.")
@@ -141,7 +142,10 @@ def _named(source: str, text: str, leads: Sequence[OpenLead]) -> list[OpenLead]:
     found = [
         lead
         for lead in leads
-        if first <= lead.place.row <= last and (sheet is None or lead.place.sheet == sheet.strip("'"))
+        if first <= lead.place.row <= last
+        and (sheet is None or lead.place.sheet == sheet.strip("'"))
+        and match["customer"] in (None, lead.customer_id)
+        and (match["last"] is None or lead.answer is None)
     ]
     if not found:
         raise UsageError(
@@ -150,6 +154,14 @@ def _named(source: str, text: str, leads: Sequence[OpenLead]) -> list[OpenLead]:
     if len({lead.place.sheet for lead in found}) > 1:
         sheets = ", ".join(sorted({f"{lead.place.sheet}!{match['first']}" for lead in found}))
         raise UsageError(f"{source}: row {text} is in doubt in several sheets. Say which one: {sheets}.")
+    times = Counter(lead.place for lead in found)
+    for lead in found:
+        if times[lead.place] > 1:
+            # Rows were put in or taken out between two runs, so what stood there first has the same number.
+            others = " or ".join(f"{match['first']}@{other.customer_id}" for other in found)
+            raise UsageError(
+                f"{lead.place}: leads of several runs stand in this row. Say which one: {others}."
+            )
     return found
 
 

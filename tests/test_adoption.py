@@ -10,7 +10,7 @@ import pytest
 from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 
 from importer.ledger import Known
-from importer.ledger.told import Told, ToldRow
+from importer.ledger.told import Standing, Told, ToldRow
 from importer.local_api import LocalApi
 from importer.model import Application, Place
 from tests.support import (
@@ -96,20 +96,30 @@ def test_the_users_own_workbook_of_results_is_adopted_too(
     assert customers(api) == ["1", "2"]
 
 
-def test_rows_that_moved_are_found_by_their_customer_and_those_that_are_gone_are_told(
+def test_rows_that_moved_are_found_by_their_customer_and_none_is_forgotten(
     command: Command, api: LocalApi, tmp_path: Path
 ) -> None:
     path = write_leads(tmp_path / "leads.csv", 3)
     assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
     lose_ledger(tmp_path)
-    header, first, second, _ = path.read_text(encoding="utf-8").splitlines()
+    header, first, second, third = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([header, second, first]), encoding="utf-8")
-    adopt = ("--adopt", "leads.results.csv", "--log-format", "json")
-    ended = command("run", "leads.csv", *local(api, tmp_path, *adopt))
-    assert ended.code == 0
-    assert outcomes_in(tmp_path / "leads.results.csv") == ["existing", "existing"]
-    assert "1 row of the adopted results stand in none of the files any more" in ended.errors
+    adopt = ("run", "leads.csv", *local(api, tmp_path, "--adopt", "leads.results.csv"))
+    refused = command(*adopt)
+    assert refused.code == 2
+    assert "stand in none of the files (1, the first in leads.csv, row 4)" in " ".join(refused.errors.split())
+    path.write_text("\n".join([header, third, second, first]), encoding="utf-8")
+    assert command(*adopt).code == 0
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["existing"] * 3
     assert len(customers(api)) == 3
+
+
+def test_adopting_is_for_whole_files(command: Command, api: LocalApi, tmp_path: Path) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    lose_ledger(tmp_path)
+    ended = command("run", "leads.csv", *local(api, tmp_path, "--adopt", "leads.results.csv", "--limit", "1"))
+    assert (ended.code, "Leave --limit out" in ended.errors) == (2, True)
 
 
 def test_an_older_copy_of_the_ledger_does_not_know_what_came_later(
@@ -164,32 +174,60 @@ def test_what_holds_no_results_cannot_be_adopted(
     assert customers(api) == []
 
 
-def told_row(source: str, row: int, customer_id: str) -> ToldRow:
-    return ToldRow(Place(source, "", row), customer_id, Known(None))
+def told_row(source: str, row: int, customer_id: str, application_id: str = "") -> ToldRow:
+    application = Application(application_id=application_id, status="", created_at="")
+    return ToldRow(Place(source, "", row), customer_id, Known(application if application_id else None))
 
 
-def test_each_row_of_the_results_stands_for_one_lead() -> None:
-    rows = [told_row("old/leads.csv", 2, "7"), told_row("old/leads.csv", 3, "7"), told_row("", 4, "9")]
-    told = Told(rows)
-    assert told.take(Place("leads.csv", "", 9), "8") is None
-    assert told.take(Place("leads.csv", "", 9), "7") is rows[0].known
-    assert told.take(Place("leads.csv", "", 2), "7") is rows[1].known
-    assert told.take(Place("leads.csv", "", 3), "7") is None
-    assert told.left == 1
-    assert told.take(Place("leads.csv", "", 4), "9") is rows[2].known
-    assert told.left == 0
+def standing(*rows: tuple[int, str, bytes]) -> dict[str, Standing]:
+    customers: dict[str, Standing] = {}
+    for row, customer_id, key in rows:
+        known = customers.setdefault(customer_id, Standing())
+        known.places.add(Place("new/leads.csv", "", row))
+        known.keys.add(key)
+    return customers
+
+
+def taken(told: Told, *rows: tuple[int, str]) -> list[str | None]:
+    """Return the id of the application that each row is taken for; nothing for one in doubt."""
+    found = (told.take(Place("new/leads.csv", "", row), customer) for row, customer in rows)
+    return [
+        None if known is None else known.application.application_id if known.application else ""
+        for known in found
+    ]
+
+
+def test_the_only_lead_of_a_customer_is_found_wherever_it_moved() -> None:
+    told = Told([told_row("old/leads.csv", 2, "7", "71")], standing((5, "7", b"a"), (2, "8", b"b")))
+    assert taken(told, (5, "7"), (2, "8")) == ["71", None]
+    assert told.astray() == []
+
+
+def test_several_leads_of_a_customer_are_told_apart_by_places_as_long_as_nothing_moved() -> None:
+    rows = [told_row("leads.csv", 3, "7", "72"), told_row("leads.csv", 4, "8", "81")]
+    still = Told(rows, standing((2, "7", b"a"), (3, "7", b"b"), (4, "8", b"c")))
+    assert taken(still, (2, "7"), (3, "7"), (4, "8")) == [None, "72", "81"]
+    moved = Told(rows, standing((2, "8", b"c"), (3, "7", b"a"), (4, "7", b"b")))
+    assert taken(moved, (2, "8"), (3, "7"), (4, "7")) == ["81", "", ""]
 
 
 def test_a_customer_who_was_changed_on_the_way_leaves_the_lead_in_doubt() -> None:
-    application = Known(Application(application_id="1", status="", created_at=""))
     rows = [
-        ToldRow(Place("leads.csv", "", row), customer, application)
-        for row, customer in ((2, "412"), (3, "5"))
+        told_row("leads.csv", 2, "412", "1"),
+        told_row("", 3, "5", "2"),
+        told_row("leads.csv", 9, "6", "3"),
     ]
-    told = Told(rows, {"000412", "5", "6"}.__contains__)
-    assert told.take(Place("leads.csv", "", 2), "000412") == Known(None)
-    assert told.take(Place("leads.csv", "", 3), "6") is None
-    assert told.take(Place("leads.csv", "", 4), "5") is application
+    told = Told(rows, standing((2, "000412", b"a"), (3, "5", b"b")))
+    assert taken(told, (2, "000412"), (3, "5")) == ["", "2"]
+    assert told.astray() == [rows[2]]
+
+
+def test_an_application_that_several_results_tell_of_is_one() -> None:
+    told = Told(
+        [told_row("a.csv", 2, "7", "71"), told_row("b.csv", 2, "7", "71")],
+        standing((2, "7", b"a"), (3, "7", b"b")),
+    )
+    assert told.of_customer("7") == 1
 
 
 def test_rows_of_several_files_in_one_results_file_are_told_apart(
@@ -271,7 +309,6 @@ def test_results_that_a_spreadsheet_saved_again_are_known_by_the_ledger(
         ("row", "2.0", "does not tell which row"),
         ("customer_id", "", "does not tell which row or customer"),
         ("outcome", "done", "there is no outcome 'done'"),
-        ("customer_id", "9", "None of the customers"),
     ],
 )
 def test_results_that_were_changed_on_the_way_are_not_adopted(

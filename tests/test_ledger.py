@@ -532,6 +532,26 @@ def refusal(path: Path, kind: type[ImporterError] = UsageError) -> str:
     return str(refused.value)
 
 
+def test_a_ledger_under_several_names_is_refused_since_its_log_is_beside_one(path: Path) -> None:
+    with SqliteLedger(path):
+        pass
+    other = path.with_name("other.sqlite3")
+    other.hardlink_to(path)
+    assert "one file under several names" in refusal(other)
+    other.unlink()
+    with SqliteLedger(path):
+        pass
+
+
+def test_a_link_to_a_ledger_leads_to_what_is_beside_the_ledger(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.sqlite3"
+    link.symlink_to(path)
+    with SqliteLedger(link) as ledger:
+        assert ledger.path == path.resolve()
+        assert f"(process {os.getpid()}, since " in refusal(path, LedgerBusyError)
+        assert {other.name for other in tmp_path.iterdir()} == {"link.sqlite3", "state"}
+
+
 async def test_only_its_owner_may_read_the_ledger_and_what_is_beside_it(path: Path) -> None:
     mask = os.umask(0)
     try:

@@ -175,6 +175,33 @@ def test_all_are_those_without_an_answer(doubts: Doubts) -> None:
     assert "0 answers" not in doubts.resolve("--not-created", "all")[1]
 
 
+def test_a_range_takes_no_answer_back_and_a_row_by_itself_does(doubts: Doubts) -> None:
+    doubts.resolve("--created", f"3={ID}")
+    doubts.resolve("--not-created", "2-4")
+    assert (doubts.results()[3]["outcome"], doubts.results()[3]["application_id"]) == ("created", ID)
+    doubts.resolve("--not-created", "3")
+    assert doubts.results()[3]["outcome"] == "failed"
+
+
+def test_leads_of_several_runs_in_one_row_are_told_apart_by_their_customers(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1, first=1001)
+    set_faults(api, "drop-after:customer=1001", "drop-before:customer=1000")
+    run = ("run", "leads.csv", *local(api, tmp_path))
+    assert command(*run).code == 3
+    write_leads(tmp_path / "leads.csv", 2)
+    assert command(*run, "--limit", "1").code == 3
+    set_faults(api)
+    resolve = ("resolve", "leads.csv", "--ledger", "ledger.sqlite3")
+    refused = command(*resolve, "--not-created", "2")
+    assert refused.code == 2
+    assert "Say which one: 2@1001 or 2@1000." in " ".join(refused.errors.split())
+    assert command(*resolve, "--created", f"2@1001={ID}", "--not-created", "2@1000").code == 0
+    assert command(*run).code == 0
+    assert sorted(customers(api)) == ["1000", "1001"]
+
+
 def test_what_the_api_said_to_have_created_is_not_sent_again_on_request(doubts: Doubts) -> None:
     code, said = doubts.resolve("--resend", "all")
     assert (code, "4 answers recorded" in said) == (3, True)

@@ -15,7 +15,7 @@ from typer.core import TyperCommand
 from importer.cli.options import Config, LedgerFile
 
 # What may follow another row behind one option: no file is called so.
-_ANOTHER = re.compile(r"all|(?:[^-].*!)?\d+(?:-\d+)?(?:,.*)?|(?:[^-].*!)?\d+=\S+")
+_ANOTHER = re.compile(r"all|(?:[^-].*!)?\d+(?:-\d+|@\S+)?(?:,.*)?|(?:[^-].*!)?\d+(?:@\S+)?=\S+")
 _REPEATABLE = frozenset({"--created", "--not-created", "--resend"})
 
 
@@ -71,8 +71,8 @@ def resolve(
 ) -> None:
     """Settle rows in doubt; without an answer, list them.
 
-    A ROW is a number, a range such as 17-20, SHEET!17, or all. An answer is recorded with its time and who
-    gave it; another one takes it back, until the row is sent again.
+    A ROW is a number, a range such as 17-20, SHEET!17, 17@CUSTOMER, or all. An answer is recorded with its
+    time and who gave it; another one takes it back, until the row is sent again.
     """
     from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_resolution

@@ -60,9 +60,10 @@ class SqliteLedger:
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self.path = path
+        # What stands beside it, its log above all, is beside the file itself and not beside a link to it.
+        self.path = path.resolve()
         self._clock = clock
-        self._lock = ProcessLock(path, f"the ledger {path}")
+        self._lock = ProcessLock(self.path, f"the ledger {self.path}")
         self._writer: SqliteWriter | None = None
         self._positions = count(1)
 
@@ -71,6 +72,11 @@ class SqliteLedger:
         try:
             # Before the lock, so that nothing is left beside a file that cannot be.
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            if self.path.stat().st_nlink > 1:
+                raise UsageError(
+                    f"The ledger {self.path} is one file under several names (hard links), and its log is "
+                    "beside only one of them. Remove the others, or name a copy with --ledger."
+                )
             self._lock.acquire()
             failpoints.reached(Point.LEDGER_LOCKED)
         except OSError as error:

@@ -153,7 +153,7 @@ def stand(
                 ).lastrowid
                 or 0
             )
-            state = adopt(connection, lead, LeadState.PENDING, entry.known)
+            state = adopt(connection, lead, LeadState.PENDING, None if number else entry.known)
             return _standing(lead, state, policy), []
         lead, state, sheet, row, source, name = found
         same_run = sheet >= first_sheet
@@ -163,7 +163,8 @@ def stand(
             outcome = standing_outcome(LeadState(state), same_run=True, policy=policy)
             return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
         connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
-        return _standing(lead, adopt(connection, lead, LeadState(state), entry.known), policy), []
+        known = None if number else entry.known
+        return _standing(lead, adopt(connection, lead, LeadState(state), known), policy), []
     raise InternalError("A lead has no end of copies; please report it.")
 
 

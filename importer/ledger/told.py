@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Set
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from importer.ledger import Known
@@ -23,58 +23,77 @@ class ToldRow:
     known: Known
 
 
-class Told:
-    """What results files tell, to be found by the place of a row, or by its customer where rows moved.
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The leads of one customer in the files now."""
 
-    Each row of the results stands for one lead. Where the results have another customer in the place of a
-    lead, and that customer stands nowhere in the files now (`stands` tells), an id may have been changed on
-    the way, as by a spreadsheet; then the lead is in doubt rather than sent.
+    keys: set[bytes] = field(default_factory=set)
+    """One for each that differs from the others."""
+
+    places: set[Place] = field(default_factory=set)
+
+
+class Told:
+    """What results files tell, to be found by the leads that stand in the files now (`customers`).
+
+    Results tell of a lead's place and customer, and not of its inputs. Where a customer has one lead in the
+    results and one in the files, it is that one. Where nothing has moved since, the places tell. What else
+    may be one of several leads is in doubt rather than sent; so is a lead in whose place the results have a
+    customer who stands nowhere now, as when a spreadsheet has changed an id.
     """
 
-    def __init__(
-        self, rows: Iterable[ToldRow], stands: Callable[[str], bool] = lambda customer_id: True
-    ) -> None:
-        self._rows = list(rows)
-        self._stands = stands
-        self._taken: set[int] = set()
-        self._by_place: defaultdict[Place, list[int]] = defaultdict(list)
-        self._by_customer: defaultdict[str, list[int]] = defaultdict(list)
-        for number, told in enumerate(self._rows):
-            self._by_place[_place(told.place)].append(number)
-            self._by_customer[told.customer_id].append(number)
-
-    @property
-    def left(self) -> int:
-        """How many rows of the results were asked for by no lead."""
-        return len(self._rows) - len(self._taken)
-
-    @property
-    def applications(self) -> Set[str]:
-        """The ids of the applications that are told of."""
-        known = (told.known.application for told in self._rows)
-        return {application.application_id for application in known if application}
+    def __init__(self, rows: Iterable[ToldRow], customers: Mapping[str, Standing]) -> None:
+        self._customers = customers
+        self._standing = {
+            at for known in customers.values() for place in known.places for at in _places(place)
+        }
+        self._by_customer: defaultdict[str, list[ToldRow]] = defaultdict(list)
+        applications: set[str] = set()
+        for told in rows:
+            application = told.known.application
+            # Several results files may tell of one lead.
+            if application is None or application.application_id not in applications:
+                self._by_customer[told.customer_id].append(told)
+                applications |= {application.application_id} if application else set()
+        self.applications: Set[str] = applications
+        told_rows = [told for found in self._by_customer.values() for told in found]
+        self._strange = {_place(told.place) for told in told_rows if told.customer_id not in customers}
+        self._unmoved = all(self._stands(told) for told in told_rows if told.customer_id in customers)
 
     def of_customer(self, customer_id: str) -> int:
         """Return how many leads of a customer are told of."""
         return len(self._by_customer.get(customer_id, ()))
 
+    def astray(self) -> list[ToldRow]:
+        """Return the rows of the results that no lead of the files can be."""
+        return [
+            told
+            for customer, rows in self._by_customer.items()
+            for told in rows
+            if customer not in self._customers and _place(told.place) not in self._standing
+        ]
+
     def take(self, place: Place, customer_id: str) -> Known | None:
         """Return what is told of the lead in this place, None if nothing is."""
-        named = _place(place)
-        places = (named, named._replace(source=""))
-        here = [number for at in places for number in self._by_place.get(at, ()) if number not in self._taken]
-        same = [number for number in here if self._rows[number].customer_id == customer_id]
-        moved = (number for number in self._by_customer.get(customer_id, ()) if number not in self._taken)
-        found = same[0] if same else next(moved, None)
-        if found is not None:
-            self._taken.add(found)
-            return self._rows[found].known
-        strange = [number for number in here if not self._stands(self._rows[number].customer_id)]
-        if strange:
-            self._taken.add(strange[0])
-            return Known(None)
-        return None
+        rows = self._by_customer.get(customer_id)
+        if rows is None:
+            return Known(None) if self._strange & _places(place) else None
+        if len(rows) == len(self._customers[customer_id].keys) == 1:
+            return rows[0].known
+        if self._unmoved:
+            return next((told.known for told in rows if _place(told.place) in _places(place)), None)
+        return Known(None)
+
+    def _stands(self, told: ToldRow) -> bool:
+        places = self._customers[told.customer_id].places
+        return any(_place(told.place) in _places(place) for place in places)
 
 
 def _place(place: Place) -> Place:
     return Place(PurePath(place.source).name, place.sheet, place.row)
+
+
+def _places(place: Place) -> set[Place]:
+    """Return what results may call the place of a lead: they may not tell its file."""
+    named = _place(place)
+    return {named, named._replace(source="")}
