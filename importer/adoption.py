@@ -60,11 +60,18 @@ def adopted(paths: Sequence[Path], inputs: Sequence[Input], selection: Selection
     return told
 
 
-def refuse_unknown(ledger: Ledger, results: Path, selection: Selection, told: Told | None = None) -> None:
+def refuse_unknown(
+    ledger: Ledger,
+    results: Path,
+    selection: Selection,
+    told: Told | None = None,
+    *,
+    to_be_replaced: bool = False,
+) -> None:
     """Raise :class:`UsageError` if `results` tell of leads that neither the ledger nor `told` knows.
 
-    What was written with this ledger, unchanged since, is not read. What cannot be read is refused, unless it
-    is plain that it is no results.
+    What was written with this ledger, unchanged since, is not read. What cannot be read is refused, and what
+    is no results if it is `to_be_replaced`.
     """
     stamp = stamp_of(results)
     if stamp is None or stamp[0] == 0 or is_as_written(ledger, results):
@@ -73,8 +80,13 @@ def refuse_unknown(ledger: Ledger, results: Path, selection: Selection, told: To
     try:
         for row in told_rows(results, selection):
             unknown.note(row)
-    except NoResultsError:
-        return
+    except NoResultsError as error:
+        if not to_be_replaced:
+            return
+        raise UsageError(
+            f"{results} is there and holds no results of a run, or such as somebody has changed; it would be "
+            "replaced. Move it away, or name another file with --results."
+        ) from error
     except UsageError as error:
         raise UsageError(
             f"{results} may tell of leads that were sent, and cannot be understood: {error} Nothing is sent. "

@@ -33,7 +33,7 @@ from importer.ledger.told import Told
 from importer.model import OutcomeName
 from importer.operations import utc_text
 from importer.outputs import write_files
-from importer.places import refuse_bad_places, results_path
+from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
 from importer.runner import Runner, Time, Watcher, Work
@@ -277,11 +277,14 @@ def _told_by_results(
     taken = {path.resolve() for path in settings.adopt}
     notices = []
     for source in files:
-        for results in {results_path(source, files, given) for given in (None, settings.results)}:
+        targets = {results_path(source, files, given) for given in (None, settings.results)}
+        # The leads themselves, where they came back with their outcomes beside them.
+        own = {Path(source) for given in inputs if given.path == path_of(source) and given.with_outcomes}
+        for results in sorted({*targets, *own, *other_results(source)}):
             if results.resolve() in taken:
                 continue
             try:
-                refuse_unknown(ledger, results, selection, told)
+                refuse_unknown(ledger, results, selection, told, to_be_replaced=results in targets)
             except UsageError as error:
                 if not settings.dry_run:
                     raise

@@ -36,6 +36,9 @@ class Input:
     path: str
     """The file wherever one stands; ``-`` for standard input."""
 
+    with_outcomes: bool = False
+    """Whether the sheet has the outcomes of an earlier run beside its leads."""
+
     def leads(self) -> Iterator[list[tuple[Row, Lead | InvalidRow]]]:
         """Yield the rows of the sheet and what they are, in lists of :data:`CHUNK_ROWS`."""
         for rows in self.sheet.chunks(CHUNK_ROWS):
@@ -120,7 +123,8 @@ def open_inputs(
             continue
         notices += [notice for sheet in sheets for notice in sheet.notices]
         found, left_out = _mapped(list(map(without_added, sheets)), path, templates, selection, score)
-        inputs += found
+        outcomes = {sheet.name for sheet in sheets if added_columns(sheet.headers)}
+        inputs += [replace(given, with_outcomes=given.sheet.name in outcomes) for given in found]
         notices += left_out
     if not inputs:
         raise SheetError(f"{' '.join(notices)} Name a file of leads.")

@@ -6,6 +6,7 @@ out after an hour of sending.
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -51,6 +52,18 @@ def go_beside_the_leads(sources: Sequence[str], given: Path | None) -> bool:
         and sources[0] != STANDARD_INPUT
         and is_workbook(sources[0])
     )
+
+
+def other_results(source: str) -> list[Path]:
+    """Return the files beside `source` that may hold results of it under another name.
+
+    So are those that were written while a spreadsheet held the others, or together with other files.
+    """
+    if source == STANDARD_INPUT:
+        return []
+    names = {f"{glob.escape(name)}.results*" for name in (Path(source).name, _short(source))}
+    found = {path for name in names for path in folder_of(source).glob(name)}
+    return sorted(path for path in found if path.suffix.casefold() in SUFFIXES and path.is_file())
 
 
 def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:

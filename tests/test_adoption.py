@@ -144,12 +144,43 @@ def test_a_dry_run_tells_of_it_and_goes_on(command: Command, api: LocalApi, tmp_
     assert "tells of leads that were sent" in ended.output
 
 
-def test_another_file_that_is_called_like_results_says_nothing(
+def test_another_file_in_the_place_of_results_is_not_replaced(
     command: Command, api: LocalApi, tmp_path: Path
 ) -> None:
     write_leads(tmp_path / "leads.csv", 1)
     (tmp_path / "leads.results.csv").write_text("a,b\n1,2\n")
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 2
+    assert (tmp_path / "leads.results.csv").read_text() == "a,b\n1,2\n"
+    (tmp_path / "leads.results.csv").rename(tmp_path / "leads.results.old.csv")
     assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+
+
+@pytest.mark.parametrize("name", ["leads.results-2.csv", "leads.csv.results.csv"])
+def test_results_of_another_name_are_asked_as_well(
+    command: Command, api: LocalApi, tmp_path: Path, name: str
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    lose_ledger(tmp_path)
+    (tmp_path / "leads.results.csv").rename(tmp_path / name)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 2
+    assert customers(api) == ["1000"]
+
+
+def test_leads_that_come_back_with_their_outcomes_are_asked_as_well(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    book = Workbook()
+    book.active.append(HEADERS)
+    book.active.append(["1", "An", "0901234561", "x"])
+    book.save(tmp_path / "leads.xlsx")
+    assert command("run", "leads.xlsx", *local(api, tmp_path, "--results", "own.xlsx")).code == 0
+    assert command("run", "own.xlsx", *local(api, tmp_path)).code == 0
+    for path in tmp_path.glob("own.results*"):
+        path.unlink()
+    lose_ledger(tmp_path)
+    assert command("run", "own.xlsx", *local(api, tmp_path)).code == 2
+    assert customers(api) == ["1"]
 
 
 @pytest.mark.parametrize(

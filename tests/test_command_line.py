@@ -478,7 +478,13 @@ def test_results_that_cannot_be_replaced_are_written_under_another_name(
 ) -> None:
     write_leads(tmp_path / "leads.csv", 2)
     results = tmp_path / ("all.csv" if together else "leads.results.csv")
-    results.write_text("open in a spreadsheet")
+    assert (
+        command(
+            "run", "leads.csv", *local(api, tmp_path, *(("--results", str(results)) if together else ()))
+        ).code
+        == 0
+    )
+    before = results.read_bytes()
     other = results.with_stem(f"{results.stem}-2")
     put = Path.replace
 
@@ -491,8 +497,8 @@ def test_results_that_cannot_be_replaced_are_written_under_another_name(
     named = ("--results", str(results)) if together else ()
     ended = command("run", "leads.csv", *local(api, tmp_path, *named, "--summary", "s.json"))
     assert ended.code == 0
-    assert outcomes_in(other) == ["created", "created"]
-    assert results.read_text() == "open in a spreadsheet"
+    assert outcomes_in(other) == ["existing", "existing"]
+    assert results.read_bytes() == before
     assert f"{other.name} has the results instead" in ended.errors
     assert [Path(path).name for path in json.loads((tmp_path / "s.json").read_text())["results"]] == [
         other.name
