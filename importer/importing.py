@@ -198,7 +198,8 @@ async def _conclude(
             # They tell of leads that this run did not come to.
             report.notices.append("No results were written, so that those to adopt stay. Run the same again.")
             return
-        await asyncio.to_thread(write_files, report, run, ledger, inputs, settings)
+        complete = runner.read_everything
+        await asyncio.to_thread(write_files, report, run, ledger, inputs, settings, complete=complete)
 
     async def end() -> None:
         await ledger.end_run(run, report.summary(), complete=runner.read_everything)

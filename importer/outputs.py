@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
@@ -30,6 +32,7 @@ from importer.results import (
     write_results,
     write_retry,
 )
+from importer.results.replacing import translating
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
 
@@ -38,12 +41,19 @@ CLEAR_THIS = "← xoá ô này khi đã sửa dòng / clear this cell once the r
 
 
 def write_files(
-    report: ImportReport, run: int, ledger: Ledger, inputs: Sequence[Input], settings: Settings
+    report: ImportReport,
+    run: int,
+    ledger: Ledger,
+    inputs: Sequence[Input],
+    settings: Settings,
+    *,
+    complete: bool = True,
 ) -> None:
     """Write the results of all files of a run, and the rows to mend; the report is told where they are.
 
-    Raises :class:`ResultsError` if the results cannot be written. Rows to mend that cannot be are a notice:
-    the results tell them, too.
+    Where a run is not `complete`, results of more rows than it has read are kept beside the new ones: should
+    the ledger be lost, they tell what was sent. Raises :class:`ResultsError` if the results cannot be
+    written. Rows to mend that cannot be are a notice: the results tell them, too.
     """
     sources = report.files
     for source in sources:
@@ -51,15 +61,17 @@ def write_files(
     # One --results has the rows of all files.
     together = settings.results is not None and not go_beside_the_leads(sources, settings.results)
     if settings.results is not None and together:
-        path, notices = _or_beside(
-            settings.results, lambda path: write_results(path, ledger.result_rows(run))
-        )
+        with _fuller_kept(settings.results, report, ledger, complete=complete):
+            path, notices = _or_beside(
+                settings.results, lambda path: write_results(path, ledger.result_rows(run))
+            )
         report.results.append(path)
         report.notices += notices
     for source in sources:
         output = _Output(source, sources, settings, ledger, run, inputs)
         if not together:
-            path, notices = _write_results(output)
+            with _fuller_kept(output.results_path, report, ledger, complete=complete):
+                path, notices = _write_results(output)
             report.results.append(path)
             report.notices += notices
         try:
@@ -140,6 +152,28 @@ class _Output:
         """Raise :class:`SheetError` if the file is not the one whose rows were compared."""
         if _stamp(self.source) != self.stamp:
             raise _changed(self.source)
+
+
+@contextmanager
+def _fuller_kept(path: Path, report: ImportReport, ledger: Ledger, *, complete: bool) -> Iterator[None]:
+    """Keep what is at `path` under another name if the body, of a run not `complete`, makes less of it."""
+    before = stamp_of(path)
+    if complete or before is None:
+        yield
+        return
+    kept = next(
+        kept for number in count(1) if not (kept := path.with_stem(f"{path.stem}.kept-{number}")).exists()
+    )
+    with translating(kept):
+        shutil.copy2(path, kept)
+    yield
+    after = stamp_of(path)
+    if after is not None and after[0] >= before[0]:
+        with suppress(OSError):
+            kept.unlink()
+        return
+    note_written(ledger, [kept])
+    report.notices.append(f"{path} has only the rows of this run; {kept} has those of before.")
 
 
 def _or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[Path, list[str]]:

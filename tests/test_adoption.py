@@ -135,6 +135,25 @@ def test_an_older_copy_of_the_ledger_does_not_know_what_came_later(
     assert "(1, the first in row 3)" in " ".join(ended.errors.split())
 
 
+def test_a_limited_run_does_not_take_away_what_results_tell(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    path = write_leads(tmp_path / "leads.csv", 3)
+    run = ("run", "leads.csv", *local(api, tmp_path))
+    assert command(*run).code == 0
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    new = "7,An,0901234567,x"
+    path.write_text("\n".join([header, new, *rows]), encoding="utf-8")
+    limited = command(*run, "--limit", "1")
+    assert "leads.results.kept-1.csv has those of before" in limited.errors
+    assert outcomes_in(tmp_path / "leads.results.csv") == ["created"]
+    lose_ledger(tmp_path)
+    assert command(*run, "--adopt", "leads.results.csv").code == 2
+    both = ("--adopt", "leads.results.csv", "--adopt", "leads.results.kept-1.csv")
+    assert command(*run, *both).code == 0
+    assert customers(api) == ["1000", "1001", "1002", "7"]
+
+
 def test_a_dry_run_tells_of_it_and_goes_on(command: Command, api: LocalApi, tmp_path: Path) -> None:
     write_leads(tmp_path / "leads.csv", 1)
     assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
