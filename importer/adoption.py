@@ -66,6 +66,7 @@ def refuse_unknown(
     selection: Selection,
     told: Told | None = None,
     *,
+    environment: str,
     to_be_replaced: bool = False,
 ) -> None:
     """Raise :class:`UsageError` if `results` tell of leads that neither the ledger nor `told` knows.
@@ -76,7 +77,7 @@ def refuse_unknown(
     stamp = stamp_of(results)
     if stamp is None or stamp[0] == 0 or is_as_written(ledger, results):
         return
-    unknown = _Unknown(ledger, told)
+    unknown = _Unknown(ledger, told, environment)
     try:
         for row in told_rows(results, selection):
             unknown.note(row)
@@ -105,9 +106,10 @@ def refuse_unknown(
 class _Unknown:
     """The leads that results tell of and the ledger does not know."""
 
-    def __init__(self, ledger: Ledger, told: Told | None) -> None:
+    def __init__(self, ledger: Ledger, told: Told | None, environment: str) -> None:
         self.first = 0
         self._ledger = ledger
+        self._environment = environment
         self._knows = ledger.knows_application()
         self._told = told or Told((), {})
         self._adopted = self._told.applications
@@ -127,7 +129,7 @@ class _Unknown:
     def count(self) -> int:
         """Return how many there are, and let `first` be the row of the first."""
         # What is in doubt has no application to know it by, so the leads of its customer are counted.
-        known = self._ledger.leads_sent(self._doubtful.keys())
+        known = self._ledger.leads_sent(self._doubtful.keys(), self._environment)
         strange = [
             row
             for customer, row in self._doubtful.items()

@@ -285,7 +285,14 @@ def _told_by_results(
             if results.resolve() in taken:
                 continue
             try:
-                refuse_unknown(ledger, results, selection, told, to_be_replaced=results in targets)
+                refuse_unknown(
+                    ledger,
+                    results,
+                    selection,
+                    told,
+                    environment=settings.env,
+                    to_be_replaced=results in targets,
+                )
             except UsageError as error:
                 if not settings.dry_run:
                     raise

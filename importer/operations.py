@@ -164,7 +164,7 @@ def _error(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> Er
     if not isinstance(error, dict) or not isinstance(error.get("message"), str):
         return None
     code = error.get("code")
-    if type(code) is not int or (answer.status < 300 and code < 400):
+    if type(code) is not int or (answer.status < 300 and not 400 <= code < 600):
         return None
     if error is document and answer.status >= 300 and code != answer.status:
         return None

@@ -11,7 +11,7 @@ from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 
 from importer.ledger import Known
 from importer.ledger.told import Standing, Told, ToldRow
-from importer.local_api import LocalApi
+from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.model import Application, Place
 from tests.support import (
     HEADERS,
@@ -335,6 +335,25 @@ def test_an_older_copy_of_the_ledger_does_not_know_a_later_doubt(
     (tmp_path / "ledger.sqlite3").write_bytes(older)
     assert command("run", "leads.csv", *local(api, tmp_path)).code == 2
     assert customers(api) == ["1000", "1001"]
+
+
+def test_a_ledger_that_has_only_rehearsed_does_not_know_a_doubt_of_another_environment(
+    command: Command, api: LocalApi, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert command("run", "leads.csv", *local(api, tmp_path)).code == 0
+    rehearsed = (tmp_path / "ledger.sqlite3").read_bytes()
+    (tmp_path / ".env").write_text(
+        f"LEAD_IMPORTER_CLIENT_KEY={LOCAL_CREDENTIALS.client_key}\n"
+        f"LEAD_IMPORTER_CLIENT_SECRET={LOCAL_CREDENTIALS.client_secret.decode()}\n"
+    )
+    set_faults(api, "drop-after")
+    sandbox = ("--env", "sandbox", "--base-url", api.base_url, "--ledger", "ledger.sqlite3")
+    assert command("run", "leads.csv", *sandbox).code == 3
+    (tmp_path / "ledger.sqlite3").write_bytes(rehearsed)
+    set_faults(api)
+    assert command("run", "leads.csv", *sandbox).code == 2
+    assert customers(api) == ["1000", "1000"]
 
 
 def test_results_that_a_spreadsheet_saved_again_are_known_by_the_ledger(

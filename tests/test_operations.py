@@ -514,3 +514,12 @@ def test_no_answer_raises_and_what_it_proves_is_never_more_than_the_table_allows
 def test_a_moment_is_written_as_the_api_writes_it() -> None:
     assert utc_text(1640618657.586) == "2021-12-27T15:24:17.586Z"
     assert utc_text(NOON) == "2023-11-14T22:13:20.000Z"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"code":1000,"message":"success"}', b'{"data":null,"error":{"code":1000,"message":"ok"}}']
+)
+def test_a_success_with_a_code_that_is_no_error_is_in_doubt_for_good(body: bytes) -> None:
+    ending = read_creation(LEAD, Answer(status=200, body=body), 0.0)
+    assert isinstance(ending, InDoubt)
+    assert not ending.resendable

@@ -249,8 +249,8 @@ class Ledger(Protocol):
     def knows_application(self) -> Callable[[str], bool]:
         """Return what tells whether an application belongs to a lead of the ledger, as it is now."""
 
-    def leads_sent(self, customers: Set[str]) -> Counter[str]:
-        """Return how many leads of each of these customers may exist, whatever became of them since."""
+    def leads_sent(self, customers: Set[str], environment: str) -> Counter[str]:
+        """Return how many leads of each of these customers may exist in an environment."""
 
     def note_written(self, path: str, stamp: tuple[int, int]) -> None:
         """Note the size and the time of a file that was written for the person: the one at `path`."""

@@ -64,11 +64,16 @@ def application_ids(connection: sqlite3.Connection) -> Callable[[str], bool]:
     return knows
 
 
-def leads_sent(connection: sqlite3.Connection, customers: Set[str]) -> Counter[str]:
-    """Return how many leads of each of these customers may exist."""
+def leads_sent(connection: sqlite3.Connection, customers: Set[str], environment: str) -> Counter[str]:
+    """Return how many leads of each of these customers may exist in an environment."""
     found: Counter[str] = Counter()
     if customers:
-        for customer_id, state in connection.execute("SELECT customer_id, state FROM lead"):
+        # One that was adopted was sent by no run that is known here.
+        for customer_id, state in connection.execute(
+            "SELECT customer_id, state FROM lead LEFT JOIN run ON run.id = lead.run "
+            "WHERE run.environment IS NULL OR run.environment = ?",
+            (environment,),
+        ):
             if str(customer_id) in customers and state not in NEVER_SENT:
                 found[str(customer_id)] += 1
     return found

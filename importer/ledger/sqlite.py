@@ -176,9 +176,9 @@ class SqliteLedger:
         """See :meth:`importer.ledger.Ledger.knows_application`."""
         return self._open_writer.call(application_ids)
 
-    def leads_sent(self, customers: Set[str]) -> Counter[str]:
+    def leads_sent(self, customers: Set[str], environment: str) -> Counter[str]:
         """See :meth:`importer.ledger.Ledger.leads_sent`."""
-        return self._open_writer.call(lambda connection: leads_sent(connection, customers))
+        return self._open_writer.call(lambda connection: leads_sent(connection, customers, environment))
 
     def note_written(self, path: str, stamp: tuple[int, int]) -> None:
         """See :meth:`importer.ledger.Ledger.note_written`."""
