@@ -154,6 +154,12 @@ class _Output:
             raise _changed(self.source)
 
 
+def _free_name(path: Path, ending: str, first: int) -> Path:
+    """Return `path` with `ending` and the lowest number, from `first` on, under which there is no file."""
+    names = (path.with_stem(f"{path.stem}{ending}{number}") for number in count(first))
+    return next(name for name in names if not name.exists())
+
+
 @contextmanager
 def _fuller_kept(path: Path, report: ImportReport, ledger: Ledger, *, complete: bool) -> Iterator[None]:
     """Keep what is at `path` under another name if the body, of a run not `complete`, makes less of it."""
@@ -161,9 +167,7 @@ def _fuller_kept(path: Path, report: ImportReport, ledger: Ledger, *, complete: 
     if complete or before is None:
         yield
         return
-    kept = next(
-        kept for number in count(1) if not (kept := path.with_stem(f"{path.stem}.kept-{number}")).exists()
-    )
+    kept = _free_name(path, ".kept-", 1)
     with translating(kept):
         shutil.copy2(path, kept)
     yield
@@ -186,9 +190,7 @@ def _or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[P
     except ResultsError as error:
         if not isinstance(error.__cause__, PermissionError):
             raise
-        other = next(
-            other for number in count(2) if not (other := path.with_stem(f"{path.stem}-{number}")).exists()
-        )
+        other = _free_name(path, "-", 2)
         try:
             notices = write(other) or []
         except ResultsError:
@@ -286,9 +288,7 @@ def _keep_what_was_mended(
     path = retry_path(source, sources, settings.results)
     if not path.is_file() or is_as_written(ledger, path):
         return []
-    kept = next(
-        kept for number in count(1) if not (kept := path.with_stem(f"{path.stem}.kept-{number}")).exists()
-    )
+    kept = _free_name(path, ".kept-", 1)
     try:
         path.rename(kept)
     except OSError:
