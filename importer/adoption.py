@@ -23,7 +23,7 @@ from importer.intake import Identity, Input, Selection, open_inputs
 from importer.ledger import Known, Ledger
 from importer.ledger.told import Standing, Told, ToldRow
 from importer.model import Application, Lead, OutcomeName, Place
-from importer.results import COLUMNS, added_columns
+from importer.results import COLUMNS, added_fields
 from importer.sheets import Sheet, open_sheets
 
 _WITH_APPLICATION = frozenset({OutcomeName.CREATED, OutcomeName.EXISTING})
@@ -150,7 +150,11 @@ def told_rows(path: Path, selection: Selection) -> Iterator[ToldRow]:
         return
     sheets = open_sheets(str(path))
     plain = [sheet for sheet in sheets if sheet.headers == COLUMNS]
-    own = [sheet for sheet in sheets if sheet.headers != COLUMNS and "application_id" in _added(sheet)]
+    own = [
+        sheet
+        for sheet in sheets
+        if sheet.headers != COLUMNS and "application_id" in added_fields(sheet.headers)
+    ]
     if not plain and not own:
         raise _no_results(path)
     for sheet in plain:
@@ -162,11 +166,6 @@ def told_rows(path: Path, selection: Selection) -> Iterator[ToldRow]:
         yield from _of_own_workbook(path, own, selection)
 
 
-def _added(sheet: Sheet) -> dict[str, int]:
-    """Return the columns that an earlier run has added, by name."""
-    return {sheet.headers[at].split("_2")[0]: at for at in added_columns(sheet.headers)}
-
-
 def _of_own_workbook(path: Path, sheets: Sequence[Sheet], selection: Selection) -> Iterator[ToldRow]:
     """Yield what the user's own workbook tells, whose leads have their customers in a column of their own."""
     inputs, _ = open_inputs([str(path)], selection)
@@ -176,7 +175,7 @@ def _of_own_workbook(path: Path, sheets: Sequence[Sheet], selection: Selection) 
         if given is None:
             raise UsageError(f"{path}, sheet {sheet.name}: the customers of its rows cannot be told.")
         customers = {row.place.row: lead.customer_id for chunk in given.leads() for row, lead in chunk}
-        columns = _added(sheet)
+        columns = added_fields(sheet.headers)
         for rows in sheet.chunks():
             for row in rows:
                 cells = {name: undefuse(row.cells[at]) for name, at in columns.items()}

@@ -13,6 +13,8 @@ from importer.ledger import Known
 from importer.ledger.told import Standing, Told, ToldRow
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.model import Application, Place
+from importer.results import added_fields
+from importer.results.added import OUTCOME_WIDTHS
 from tests.support import (
     HEADERS,
     Command,
@@ -278,6 +280,13 @@ def test_an_application_that_several_results_tell_of_is_one() -> None:
         standing((2, "7", b"a"), (3, "7", b"b")),
     )
     assert told.of_customer("7") == 1
+
+
+def test_added_columns_are_known_by_their_names_whatever_number_a_table_gave_them() -> None:
+    numbered = [f"{name}_3" if name in ("status", "application_id") else name for name in OUTCOME_WIDTHS]
+    fields = added_fields(["customer_id", "status", "status_2", *numbered])
+    assert list(fields) == list(OUTCOME_WIDTHS)
+    assert list(fields.values()) == list(range(3, 3 + len(OUTCOME_WIDTHS)))
 
 
 def test_rows_of_several_files_in_one_results_file_are_told_apart(

@@ -20,7 +20,7 @@ hold at all, such as a control character in a workbook, becomes a sign that says
 
 from __future__ import annotations
 
-from importer.results.added import AddedRow, added_columns, outcome_row, row_to_mend
+from importer.results.added import AddedRow, added_columns, added_fields, outcome_row, row_to_mend
 from importer.results.beside import LeadTable, write_beside
 from importer.results.findings import FINDING_COLUMNS, write_findings
 from importer.results.lines import COLUMNS, SUFFIXES, write_results, write_summary
@@ -35,6 +35,7 @@ __all__ = [
     "RetryRow",
     "RetryTable",
     "added_columns",
+    "added_fields",
     "outcome_row",
     "row_to_mend",
     "write_beside",

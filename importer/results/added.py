@@ -64,6 +64,11 @@ def added_columns(headers: Sequence[str]) -> range:
     return range(len(headers), len(headers))
 
 
+def added_fields(headers: Sequence[str]) -> dict[str, int]:
+    """Return where the columns of :func:`added_columns` stand, by their names without a number."""
+    return {_NUMBERED.sub("", headers[at]): at for at in added_columns(headers)}
+
+
 def header_beside(name: str, taken: Sequence[str]) -> str:
     """Return `name`, numbered if one of the headers `taken` is the same to a table of Excel."""
     others = {header.casefold() for header in taken}
