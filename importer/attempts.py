@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
+from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
 from importer import failpoints
 from importer.errors import ImporterError
@@ -138,20 +138,32 @@ class Submitter:
     async def submit(self, pending: PendingLead) -> RowEnd:
         """Submit a lead, and return how it ended; the ledger has been told by then."""
         course = _Course(create_application(pending.lead), _known_doubt() if pending.doubtful else None)
-        # State of tenacity lives in the object, so each lead has its own.
-        retrying = AsyncRetrying(
-            retry=retry_if_result(self._may_try_again),
-            stop=lambda state: self._around.stopping() or stop_after_attempt(self._attempts)(state),
-            wait=self._wait_seconds,
-            sleep=self._around.pause,
-            retry_error_callback=_last_ending,
-        )
         try:
-            await retrying(self._attempt, pending, course)
+            # Nearly every lead needs one try alone, and to set up retries costs as much as a third of that.
+            if self._may_try_again(await self._attempt(pending, course)):
+                await self._try_again(pending, course)
         except ImporterError as error:
             # The ledger refused, so nothing was sent; what an earlier try left in doubt stays so.
             self._around.failed(error)
         return self._conclude(course)
+
+    async def _try_again(self, pending: PendingLead, course: _Course) -> None:
+        """Wait and try again, after a first try, for as long as that may be."""
+        # State of tenacity lives in the object, so each lead has its own.
+        retrying = AsyncRetrying(
+            retry=retry_if_result(self._may_try_again),
+            stop=lambda _: self._around.stopping() or course.tries >= self._attempts,
+            wait=lambda _: self._wait_seconds(course),
+            sleep=self._around.pause,
+            retry_error_callback=_last_ending,
+        )
+        earlier = [course.ending]
+
+        async def attempt() -> Ending | None:
+            # The first try counts as the first here, too, so that one rule tells when to stop and to wait.
+            return earlier.pop() if earlier else await self._attempt(pending, course)
+
+        await retrying(attempt)
 
     async def _attempt(self, pending: PendingLead, course: _Course) -> Ending | None:
         """Try once, unless the run is stopping; return how the last try ended, None if there was none."""
@@ -210,11 +222,10 @@ class Submitter:
             case _:
                 return False
 
-    def _wait_seconds(self, state: RetryCallState) -> float:
+    def _wait_seconds(self, course: _Course) -> float:
         """Return the length of the pause: exponential with jitter, after what the API asked for."""
-        ending = _last_ending(state)
-        asked = ending.wait_seconds if isinstance(ending, TryAgain) else 0.0
-        ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
+        asked = course.ending.wait_seconds if isinstance(course.ending, TryAgain) else 0.0
+        ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (course.tries - 1))
         return asked + self._around.chance.uniform(ceiling / 10, ceiling)
 
     def _conclude(self, course: _Course) -> RowEnd:

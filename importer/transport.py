@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 from weakref import WeakSet
 
@@ -52,8 +52,8 @@ class _Handover:
     deadline: asyncio.Timeout
     seconds: float
     done: bool = False
-    head: Answer | None = None
-    """The answer without its body, as soon as it began: its status may be proof by itself."""
+    response: aiohttp.ClientResponse | None = None
+    """The answer as soon as it began: its status may be proof by itself."""
 
     refusal: Exception | None = None
     """What `before_first_byte` raised."""
@@ -198,7 +198,9 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             if handover.refusal is not None:
                 raise handover.refusal from None
-            return handover.head or _translated(error, handed_over=handover.done)
+            if handover.response is not None:
+                return _answer(handover.response, None)
+            return _translated(error, handed_over=handover.done)
         finally:
             self._under_way.discard(handover)
             _HANDOVER.reset(token)
@@ -217,17 +219,9 @@ class Transport:
             headers=headers,
             allow_redirects=False,
         ) as response:
-            handover.head = Answer(
-                status=response.status,
-                body=b"",
-                complete=False,
-                retry_after=response.headers.get("Retry-After", ""),
-                date=response.headers.get("Date", ""),
-                location=response.headers.get("Location", ""),
-            )
+            handover.response = response
             failpoints.reached(Point.ANSWER_BEGAN)
-            body = await _read(response)
-            return handover.head if body is None else replace(handover.head, body=body, complete=True)
+            return _answer(response, await _read(response))
 
     def _url(self, path: str) -> URL:
         if path not in self._urls:
@@ -236,17 +230,27 @@ class Transport:
         return self._urls[path]
 
 
+def _answer(response: aiohttp.ClientResponse, body: bytes | None) -> Answer:
+    """Return an answer with what was read of its body; None if that is not all."""
+    return Answer(
+        status=response.status,
+        body=body or b"",
+        complete=body is not None,
+        retry_after=response.headers.get("Retry-After", ""),
+        date=response.headers.get("Date", ""),
+        location=response.headers.get("Location", ""),
+    )
+
+
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
     """Return the body, or None if it goes on beyond what is read."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        size += len(part)
-        if size > ANSWER_LIMIT:
+    content, body = response.content, b""
+    while not content.at_eof():
+        body += await content.readany()
+        if len(body) > ANSWER_LIMIT:
             response.close()
             return None
-    return b"".join(parts)
+    return body
 
 
 def _translated(error: Exception, *, handed_over: bool) -> NoAnswer:

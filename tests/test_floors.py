@@ -71,6 +71,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "ledger.locks",
             "ledger.rows",
             "ledger.statements",
+            "ledger.steps",
             "ledger.writer",
         ),
         "results": (

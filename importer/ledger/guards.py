@@ -23,26 +23,37 @@ ALTER TABLE lead RENAME TO older;
 {statements.LEAD_TABLE.strip()};
 INSERT INTO lead SELECT *, NULL FROM older;
 DROP TABLE older;
-UPDATE lead SET checksum = {statements.CHECKSUM};
+UPDATE lead SET checksum = {statements.checksum()};
 {statements.ANSWER_TABLE.strip()};
 {statements.WRITTEN_TABLE.strip()};
-PRAGMA user_version = 2
+PRAGMA user_version = 3
 """  # noqa: S608 - see above
+
+_FROM_2 = f"""
+UPDATE lead SET checksum = {statements.checksum()};
+PRAGMA user_version = 3
+"""  # noqa: S608 - see above
+
+_CHECKSUM_OF_2 = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
 
 _UNCERTAIN = "it no longer tells for certain what was sent already"
 _START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
 
-_MIGRATIONS = {1: _FROM_1}
+_MIGRATIONS = {1: _FROM_1, 2: _FROM_2}
 """What brings a ledger of this version to the next one; statements end with a line."""
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Give `connection` the function that the statements need."""
-    connection.create_function("lead_checksum", -1, lead_checksum, deterministic=True)
+    """Give `connection` the functions that the statements need."""
+    connection.create_function("checksum_of", 1, _checksum_of, deterministic=True)
+    connection.create_function("lead_checksum", -1, _checksum_of_2, deterministic=True)
 
 
-def lead_checksum(*values: object) -> int:
-    """Return 32 bits that tell whether any of `values` has changed since (CRC-32 of their spelling)."""
+def _checksum_of(value: str | bytes) -> int:
+    return zlib.crc32(value.encode() if isinstance(value, str) else value)
+
+
+def _checksum_of_2(*values: object) -> int:
     return zlib.crc32(repr(values).encode())
 
 
@@ -63,12 +74,17 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Make the tables, or bring those of an older version to the newest, in the transaction of the caller."""
+def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the tables, or bring those of an older version to the newest, in the transaction of the caller.
+
+    Raises :class:`LedgerError` if a lead is not what the older version wrote.
+    """
     if not statements.has_tables(connection):
         _execute(connection, statements.SCHEMA)
         return
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == 2:
+        _refuse_altered(connection, path, _CHECKSUM_OF_2)
     while version in _MIGRATIONS:
         _execute(connection, _MIGRATIONS[version])
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -79,8 +95,12 @@ def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise damaged(path, found)
+    _refuse_altered(connection, path, statements.checksum())
+
+
+def _refuse_altered(connection: sqlite3.Connection, path: Path, checksum: str) -> None:
     altered = connection.execute(
-        f"SELECT id FROM lead WHERE checksum IS NOT {statements.CHECKSUM} LIMIT 1"  # noqa: S608 - made of constants
+        f"SELECT id FROM lead WHERE checksum IS NOT {checksum} LIMIT 1"  # noqa: S608 - made of constants
     ).fetchone()
     if altered is not None:
         raise damaged(path, f"lead {altered[0]} is not as it was written")

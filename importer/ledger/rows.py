@@ -9,15 +9,17 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence, Set
-from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from importer.ledger import NEVER_SENT, LeadState, Said, outcome_of, state_answered
 from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow
 
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z")
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})T([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])\.([0-9]{3})Z"
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -160,12 +162,19 @@ def packed(text: str) -> int | str:
 
 def packed_moment(text: str) -> int | str:
     """Return a moment of the API in the fewest bytes: as milliseconds, where they read back the same."""
-    if _MOMENT.fullmatch(text):
-        with suppress(ValueError):
-            milliseconds = (datetime.fromisoformat(text) - _EPOCH) // _MILLISECOND
-            if moment(milliseconds) == text:
-                return milliseconds
+    if (found := _MOMENT.fullmatch(text)) and (day := _day(found[1])) is not None:
+        hours, minutes, seconds, milliseconds = map(int, found.groups()[1:])
+        return (((day * 24 + hours) * 60 + minutes) * 60 + seconds) * 1000 + milliseconds
     return storable(text)
+
+
+@lru_cache(maxsize=64)
+def _day(text: str) -> int | None:
+    """Return the days from the epoch to a date, or None if there is no such date."""
+    try:
+        return date.fromisoformat(text).toordinal() - _EPOCH.toordinal()
+    except ValueError:
+        return None
 
 
 def moment(packed: int | str | None) -> str:

@@ -44,6 +44,7 @@ from importer.ledger.rows import (
     result_row,
     storable,
 )
+from importer.ledger.steps import Step, take
 from importer.ledger.writer import SqliteWriter
 from importer.model import OutcomeName, ResultRow, RowEnd
 
@@ -136,17 +137,11 @@ class SqliteLedger:
 
     async def intend(self, run: int, lead: int, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.intend`."""
-        now = self._now()
-        await self._open_writer.ask(
-            lambda connection: statements.intend(connection, run, lead, attempts, now)
-        )
+        await self._open_writer.ask_piece(take, Step(lead, run, attempts, self._now()))
 
     def record(self, run: int, lead: int, end: RowEnd, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.record`."""
-        now = self._now()
-        self._open_writer.post(
-            lambda connection: statements.record(connection, run, lead, end, attempts, now)
-        )
+        self._open_writer.post_piece(take, Step(lead, run, attempts, self._now(), end))
 
     async def flush(self) -> None:
         """See :meth:`importer.ledger.Ledger.flush`."""
@@ -259,7 +254,7 @@ class SqliteLedger:
 
     def _open(self, connection: sqlite3.Connection) -> None:
         guards.prepare(connection)
-        guards.bring_up_to_date(connection)
+        guards.bring_up_to_date(connection, self.path)
         failpoints.reached(Point.TABLES_READY)
         guards.refuse_damaged(connection, self.path)
         statements.doubt_interrupted(connection)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 
 from importer import failpoints
 from importer.errors import InternalError
 from importer.failpoints import Point
 from importer.ledger import (
-    EARLIER_DOUBT,
-    SENDABLE,
     Entry,
     Known,
     LeadState,
@@ -21,17 +19,58 @@ from importer.ledger import (
     is_doubtful,
     standing_outcome,
     state_adopted,
-    state_after,
 )
 from importer.ledger.rows import outcome_in, packed, packed_error, packed_json, packed_moment
-from importer.model import Created, ErrorInfo, OutcomeName, Place, RowEnd
+from importer.model import ErrorInfo, OutcomeName, Place
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
 
-CHECKSUM = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
-"""The checksum that a lead must have (:mod:`importer.ledger.guards`)."""
+_PRIME = 2**31 - 1
+
+# Each below 2**29, so that no sum of products leaves the 64 bits of SQLite, after which it would be a float.
+_FACTORS = {
+    "key": 472_882_027,
+    "customer_id": 479_001_599,
+    "state": 451_990_223,
+    "run": 387_420_489,
+    "attempts": 268_435_399,
+    "application_id": 314_606_869,
+}
+
+
+def checksum(**values: str) -> str:
+    """Return the SQL of the checksum that a lead must have (:mod:`importer.ledger.guards`).
+
+    `values` are the SQL of columns that are something else than in the table. It is a sum modulo a prime,
+    which no change of a single byte leaves as it was. Keys and ids that are no numbers go through the
+    function ``checksum_of``.
+    """
+    return _in_range(_sum_of(values.get(column, f"lead.{column}"), column) for column in _FACTORS)
+
+
+def checksum_after(**values: str) -> str:
+    """Return the SQL of the checksum of a lead once the columns in `values` have become that.
+
+    It goes on from the checksum that is there. So SQLite needs no function of Python's for it, which would
+    have to win the interpreter from the thread that sends; and a lead that was altered is not made good.
+    """
+    changes = (
+        f"{_sum_of(value, column)} - {_sum_of(f'lead.{column}', column)}" for column, value in values.items()
+    )
+    return _in_range(["lead.checksum", *changes])
+
+
+def _sum_of(value: str, column: str) -> str:
+    if column == "key" or column.endswith("_id"):
+        value = f"iif(typeof({value}) IN ('text', 'blob'), checksum_of({value}), {value})"
+    return f"coalesce({value}, -1) % {_PRIME} * {_FACTORS[column]}"
+
+
+def _in_range(terms: Iterable[str]) -> str:
+    return f"(({' + '.join(terms)}) % {_PRIME} + {_PRIME}) % {_PRIME}"
+
 
 LEAD_TABLE = """
 CREATE TABLE lead (
@@ -110,6 +149,13 @@ CREATE TABLE entry (
 """
 
 
+_INSERT_LEAD = f"""
+INSERT INTO lead (key, customer_id, state, sheet, row, checksum)
+VALUES (?1, ?2, ?3, ?4, ?5, {
+    checksum(key="?1", customer_id="?2", state="?3", run="NULL", attempts="NULL", application_id="NULL")
+})
+"""  # noqa: S608 - made of constants
+
 _ADOPTED_DOUBT = ErrorInfo(
     code="adopted_doubt", message="a results file that was adopted tells that it may exist"
 )
@@ -127,8 +173,7 @@ def doubt_interrupted(connection: sqlite3.Connection) -> None:
         code="interrupted", message="the importer ended after sending, before an answer was noted"
     )
     connection.execute(
-        "UPDATE lead SET state = ?1, error = ?2, "
-        "checksum = lead_checksum(key, customer_id, ?1, run, attempts, application_id) WHERE state = ?3",
+        f"UPDATE lead SET state = ?1, error = ?2, checksum = {checksum_after(state='?1')} WHERE state = ?3",  # noqa: S608 - made of constants
         (LeadState.IN_DOUBT, packed_error(lost), LeadState.SENDING),
     )
 
@@ -147,8 +192,7 @@ def stand(
         if found is None:
             lead = (
                 connection.execute(
-                    "INSERT INTO lead (key, customer_id, state, sheet, row, checksum) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, lead_checksum(?1, ?2, ?3, NULL, NULL, NULL))",
+                    _INSERT_LEAD,
                     (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
                 ).lastrowid
                 or 0
@@ -180,8 +224,8 @@ def adopt(connection: sqlite3.Connection, lead: int, state: LeadState, known: Kn
     application = known.application
     told = None if application else packed_error(_ADOPTED_DOUBT)
     connection.execute(
-        "UPDATE lead SET state = ?1, application_id = ?2, status = ?3, created_at = ?4, error = ?5, "
-        "checksum = lead_checksum(key, customer_id, ?1, run, attempts, ?2) WHERE id = ?6",
+        "UPDATE lead SET state = ?1, application_id = ?2, status = ?3, created_at = ?4, error = ?5, "  # noqa: S608 - made of constants
+        f"checksum = {checksum_after(state='?1', application_id='?2')} WHERE id = ?6",
         (
             adopted,
             packed(application.application_id) if application else None,
@@ -192,48 +236,6 @@ def adopt(connection: sqlite3.Connection, lead: int, state: LeadState, known: Kn
         ),
     )
     return adopted
-
-
-def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, now: int) -> None:
-    """Note that a lead is about to be sent; raise :class:`InternalError` for one that must not be."""
-    found = connection.execute("SELECT state FROM lead WHERE id = ?", (lead,)).fetchone()
-    if found is None or found[0] not in SENDABLE:
-        state = "not known" if found is None else LeadState(found[0]).name
-        raise InternalError(
-            f"A lead was to be sent although its state is {state}; nothing was sent. Please report it."
-        )
-    connection.execute(
-        "UPDATE lead SET state = ?1, run = ?2, attempts = ?3, changed_at = ?4, "
-        "checksum = lead_checksum(key, customer_id, ?1, ?2, ?3, application_id) WHERE id = ?5",
-        (LeadState.SENDING, run, attempts, now, lead),
-    )
-    failpoints.reached(Point.INTENT_WRITTEN)
-
-
-def record(connection: sqlite3.Connection, run: int, lead: int, end: RowEnd, attempts: int, now: int) -> None:
-    """Note how a lead ended; the reason of an earlier doubt that nothing settled stays."""
-    application = end.application if isinstance(end, Created) else None
-    error = None if isinstance(end, Created) else end.error
-    # Whatever a caller gets wrong, a created lead stays created: it must never become one that may be sent.
-    connection.execute(
-        "UPDATE lead SET state = ?1, run = ?2, attempts = ?3, changed_at = ?4, application_id = ?5, "
-        "status = ?6, created_at = ?7, error = iif(?11, coalesce(error, ?8), ?8), "
-        "checksum = lead_checksum(key, customer_id, ?1, ?2, ?3, ?5) WHERE id = ?9 AND state <> ?10",
-        (
-            state_after(end),
-            run,
-            attempts,
-            now,
-            packed(application.application_id) if application else None,
-            application.status if application else None,
-            packed_moment(application.created_at) if application else None,
-            packed_error(error) if error else None,
-            lead,
-            LeadState.CREATED,
-            error is not None and error.code == EARLIER_DOUBT,
-        ),
-    )
-    failpoints.reached(Point.OUTCOME_WRITTEN)
 
 
 def end_run(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,9 +29,17 @@ _T = TypeVar("_T")
 Work = Callable[[sqlite3.Connection], _T]
 
 
+Together = Callable[[sqlite3.Connection, list[Any]], Sequence[ImporterError | None]]
+"""Does small pieces of work that are cheaper many at once, as if one after the other; returns for each why it
+was refused, None where it was not."""
+
+
 @dataclass(slots=True)
 class _Job:
-    work: Work[Any]
+    piece: Any
+    """What `together` takes; without that, a :data:`Work`."""
+
+    together: Together | None = None
     asynchronous: asyncio.Future[Any] | None = None
     blocking: Future[Any] | None = None
     mends: bool = False
@@ -76,6 +85,16 @@ class SqliteWriter:
     def post(self, work: Work[object]) -> None:
         """Have `work` done, no later than anything that is asked for after it."""
         self._jobs.put(_Job(work))
+
+    def post_piece(self, together: Together, piece: object) -> None:
+        """Have a `piece` of work done, with others of its kind, in the order of all that is asked for."""
+        self._jobs.put(_Job(piece, together))
+
+    async def ask_piece(self, together: Together, piece: object) -> None:
+        """Return when a `piece` of work is on disk; raise why it was refused."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(piece, together, asynchronous=future))
+        await future
 
     async def ask(self, work: Work[_T]) -> _T:
         """Return what `work` returns, once it is on disk."""
@@ -154,12 +173,7 @@ class SqliteWriter:
         if connection.in_transaction:
             connection.execute("ROLLBACK" if synced else "COMMIT")
         connection.execute("BEGIN IMMEDIATE")
-        for job in jobs:
-            # What a job refuses it refuses before it writes, so the others of its group are not touched.
-            try:
-                job.result = job.work(connection)
-            except ImporterError as error:
-                job.error = error
+        _do(connection, jobs)
         if synced:
             failpoints.reached(Point.COMMIT_BEGINS)
             connection.execute("COMMIT")
@@ -190,6 +204,21 @@ class SqliteWriter:
             f"The ledger {self._path} failed ({type(error).__name__}), so nothing more is sent; what was "
             "written before is kept. Please report it."
         )
+
+
+def _do(connection: sqlite3.Connection, jobs: Sequence[_Job]) -> None:
+    for together, group in groupby(jobs, key=lambda job: job.together):
+        like = list(group)
+        if together is not None:
+            for job, refusal in zip(like, together(connection, [job.piece for job in like]), strict=True):
+                job.error = refusal
+            continue
+        for job in like:
+            # What a job refuses it refuses before it writes, so the others of its group are not touched.
+            try:
+                job.result = job.piece(connection)
+            except ImporterError as error:
+                job.error = error
 
 
 def _deliver(jobs: Sequence[_Job]) -> None:
