@@ -5,7 +5,6 @@ What a command needs is imported inside it, so that `--help` and `--version` ans
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import io
 import os
@@ -124,12 +123,12 @@ def run(
     config: Config = None,
 ) -> None:
     """Import: read, map, check, send, record, write the results."""
-    from importer.cli.running import run_import
+    from importer.cli.running import run_import, run_loop
     from importer.importing import spooled
 
     loaded = _settings(context)
     with spooled(files, sys.stdin.buffer) as spool:
-        code = asyncio.run(run_import(files, loaded, spool))
+        code = run_loop(run_import(files, loaded, spool))
     raise typer.Exit(code)
 
 
@@ -236,12 +235,12 @@ def doctor(
 
     It creates nothing: the API is asked for a list, whose content is not looked at.
     """
-    from importer.cli.running import reader_may_leave
+    from importer.cli.running import reader_may_leave, run_loop
     from importer.console import Screen, show_findings
     from importer.doctor import examine, exit_code
 
     loaded = _settings(context)
-    findings = asyncio.run(examine(loaded.settings, time.time))
+    findings = run_loop(examine(loaded.settings, time.time))
     with reader_may_leave():
         show_findings(Screen(), findings, loaded.notices)
     raise typer.Exit(exit_code(findings))
@@ -276,14 +275,14 @@ def local_api(
     config: Config = None,
 ) -> None:
     """Run the local lead API: to rehearse on, with faults on demand."""
-    from importer.cli.running import serve
+    from importer.cli.running import run_loop, serve
     from importer.faults import parse_fault
     from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 
     rules = [parse_fault(spec) for spec in fault or ()]
     given = _load({"config": config, "env": "local"}).settings.credentials()
     api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed)
-    asyncio.run(serve(api, port))
+    run_loop(serve(api, port))
 
 
 def _settings(context: typer.Context) -> Loaded:
