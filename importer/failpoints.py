@@ -133,6 +133,11 @@ def reached(point: Point) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def is_armed() -> bool:
+    """Tell whether a test is to kill this process somewhere, or has taken a safeguard away."""
+    return _ARMED.point is not None or _ARMED.unsafe is not None
+
+
 def is_missing(safeguard: Safeguard) -> bool:
     """Tell whether a test has taken `safeguard` away."""
     return safeguard is _ARMED.unsafe

@@ -15,10 +15,10 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from importer.adoption import adopted, refuse_unknown
 from importer.errors import ImporterError, InternalError, UsageError
@@ -37,6 +37,7 @@ from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
 from importer.runner import Runner, Time, Watcher, Work
+from importer.senders import SenderProcesses, fitting_processes
 from importer.settings import Settings, default_ledger_path
 from importer.sheets import STANDARD_INPUT
 from importer.signing import Credentials
@@ -148,15 +149,9 @@ async def import_files(
             )
             runner = Runner(work, run=run, ledger=ledger, watcher=watcher, time=time)
             begun = time.timer()
-            transport = Transport(
-                base_url,
-                connections=settings.concurrency,
-                answer_seconds=settings.timeout,
-                proxy_from_environment=settings.proxy_from_environment,
-            )
-            if interrupts is not None:
-                interrupts.attach(runner.stop, partial(_hurry, runner, transport))
-            async with transport:
+            async with _transport(base_url, settings, inputs) as transport:
+                if interrupts is not None:
+                    interrupts.attach(runner.stop, partial(_hurry, runner, transport))
                 await runner.run(None if settings.dry_run else transport, credentials)
             report.seconds = time.timer() - begun
         report.totals, report.reasons = runner.totals, runner.reasons
@@ -217,7 +212,32 @@ async def _conclude(
     await step(summarise)
 
 
-def _hurry(runner: Runner, transport: Transport) -> None:
+@asynccontextmanager
+async def _transport(
+    base_url: str, settings: Settings, inputs: Sequence[Input]
+) -> AsyncIterator[Transport | SenderProcesses]:
+    """Yield what sends: this process, or where there is much to send, others that it starts."""
+    make = partial(
+        dict[str, Any],
+        base_url=base_url,
+        connections=settings.concurrency,
+        answer_seconds=settings.timeout,
+        proxy_from_environment=settings.proxy_from_environment,
+    )
+    rows = sum(given.sheet.height for given in inputs)
+    processes = settings.processes or fitting_processes(rows, settings.concurrency, settings.rate)
+    async with AsyncExitStack() as stack:
+        transport: Transport | SenderProcesses | None = None
+        if processes > 1 and not settings.dry_run:
+            # A system that has no room for another process may have some for the import.
+            with suppress(OSError):
+                transport = await stack.enter_async_context(SenderProcesses(processes, **make()))
+        if transport is None:
+            transport = await stack.enter_async_context(Transport(**make()))
+        yield transport
+
+
+def _hurry(runner: Runner, transport: Transport | SenderProcesses) -> None:
     runner.hurry()
     transport.abandon()
 

@@ -16,6 +16,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     # Pure: no files, no network.
     {
         "failpoints": ("failpoints",),
+        "event_loops": ("event_loops",),
         "formulas": ("formulas",),
         "headings": ("headings",),
         "interrupts": ("interrupts",),
@@ -104,6 +105,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     # One lead, one file, one report.
     {
         "attempts": ("attempts",),
+        "senders": ("senders", "senders.messages", "senders.process"),
         "pace": ("pace",),
         "report": ("report",),
         "intake": ("intake",),

@@ -36,6 +36,7 @@ from importer.cli.options import (
     NoRepair,
     OnDoubt,
     Problems,
+    Processes,
     Proxy,
     Quiet,
     Rate,
@@ -105,6 +106,7 @@ def run(
     env: Environment = None,
     base_url: BaseUrl = None,
     concurrency: Concurrency = None,
+    processes: Processes = None,
     rate: Rate = None,
     attempts: Attempts = None,
     timeout: TimeoutSeconds = None,
@@ -123,7 +125,8 @@ def run(
     config: Config = None,
 ) -> None:
     """Import: read, map, check, send, record, write the results."""
-    from importer.cli.running import run_import, run_loop
+    from importer.cli.running import run_import
+    from importer.event_loops import run_loop
     from importer.importing import spooled
 
     loaded = _settings(context)
@@ -235,9 +238,10 @@ def doctor(
 
     It creates nothing: the API is asked for a list, whose content is not looked at.
     """
-    from importer.cli.running import reader_may_leave, run_loop
+    from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_findings
     from importer.doctor import examine, exit_code
+    from importer.event_loops import run_loop
 
     loaded = _settings(context)
     findings = run_loop(examine(loaded.settings, time.time))
@@ -275,7 +279,8 @@ def local_api(
     config: Config = None,
 ) -> None:
     """Run the local lead API: to rehearse on, with faults on demand."""
-    from importer.cli.running import run_loop, serve
+    from importer.cli.running import serve
+    from importer.event_loops import run_loop
     from importer.faults import parse_fault
     from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 

@@ -115,6 +115,15 @@ Concurrency = Annotated[
         rich_help_panel=_SENDING,
     ),
 ]
+Processes = Annotated[
+    str | None,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        help="Processes that send. Default: by the rows and the machine.",
+        rich_help_panel=_SENDING,
+    ),
+]
 Rate = Annotated[
     str | None,
     typer.Option(

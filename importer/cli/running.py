@@ -6,10 +6,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -20,8 +20,6 @@ from importer.interrupts import Interrupts
 if TYPE_CHECKING:
     from importer.local_api import LocalApi
     from importer.settings import Loaded
-
-_T = TypeVar("_T")
 
 
 @contextmanager
@@ -40,17 +38,6 @@ def reader_may_leave() -> Iterator[None]:
             except OSError:
                 # So that nothing tries to write what is left when the process ends.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def run_loop(work: Coroutine[Any, Any, _T]) -> _T:
-    """Return what `work` returns, on the fastest event loop that this system has."""
-    try:
-        # Not on Windows.
-        import uvloop
-    except ImportError:
-        return asyncio.run(work)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work)
 
 
 async def serve(api: LocalApi, port: int) -> None:

@@ -33,6 +33,7 @@ from importer.ledger import (
     answers,
     guards,
     statements,
+    steps,
 )
 from importer.ledger.locks import ProcessLock
 from importer.ledger.rows import (
@@ -44,11 +45,13 @@ from importer.ledger.rows import (
     result_row,
     storable,
 )
-from importer.ledger.steps import Step, take
-from importer.ledger.writer import SqliteWriter
+from importer.ledger.steps import Step
+from importer.ledger.writer import SqliteWriter, Together
 from importer.model import OutcomeName, ResultRow, RowEnd
 
 _PAGE = 1000
+
+_STEPS = Together(steps.take, steps.take_at_once)
 
 
 class SqliteLedger:
@@ -137,11 +140,11 @@ class SqliteLedger:
 
     async def intend(self, run: int, lead: int, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.intend`."""
-        await self._open_writer.ask_piece(take, Step(lead, run, attempts, self._now()))
+        await self._open_writer.ask_piece(_STEPS, Step(lead, run, attempts, self._now()))
 
     def record(self, run: int, lead: int, end: RowEnd, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.record`."""
-        self._open_writer.post_piece(take, Step(lead, run, attempts, self._now(), end))
+        self._open_writer.post_piece(_STEPS, Step(lead, run, attempts, self._now(), end))
 
     async def flush(self) -> None:
         """See :meth:`importer.ledger.Ledger.flush`."""
@@ -257,6 +260,7 @@ class SqliteLedger:
         guards.bring_up_to_date(connection, self.path)
         failpoints.reached(Point.TABLES_READY)
         guards.refuse_damaged(connection, self.path)
+        steps.prepare(connection)
         statements.doubt_interrupted(connection)
         failpoints.reached(Point.DOUBT_WRITTEN)
 

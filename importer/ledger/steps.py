@@ -36,40 +36,90 @@ class Step(NamedTuple):
 
 _SENDABLE = ", ".join(str(int(state)) for state in sorted(SENDABLE))
 
-_INTENTS = """
-(SELECT json_extract(value, '$[0]') AS lead, json_extract(value, '$[1]') AS run,
-        json_extract(value, '$[2]') AS attempts, json_extract(value, '$[3]') AS now FROM json_each(?)) AS new
-"""
+
+def _columns(*names: str) -> str:
+    """Return the SQL that takes lists of lists in JSON, named `?`, apart into rows of these columns."""
+    values = (f"json_extract(value, '$[{index}]') AS {name}" for index, name in enumerate(names))
+    return f"(SELECT {', '.join(values)} FROM json_each(?)) AS step"  # noqa: S608 - made of constants
+
+
+_INTENTS = _columns("lead", "run", "attempts", "now")
 
 _REFUSED = f"""
-SELECT new.lead, lead.state FROM {_INTENTS} LEFT JOIN lead ON lead.id = new.lead
+FROM {_INTENTS} LEFT JOIN lead ON lead.id = step.lead
 WHERE lead.state IS NULL OR lead.state NOT IN ({_SENDABLE})
-"""  # noqa: S608 - made of constants
+"""
 
 _INTEND = f"""
-UPDATE lead SET state = {LeadState.SENDING:d}, run = new.run, attempts = new.attempts, changed_at = new.now,
-    checksum = {checksum_after(state=str(int(LeadState.SENDING)), run="new.run", attempts="new.attempts")}
+UPDATE lead SET state = {LeadState.SENDING:d}, run = step.run, attempts = step.attempts,
+    changed_at = step.now,
+    checksum = {checksum_after(state=f"{LeadState.SENDING:d}", run="step.run", attempts="step.attempts")}
 FROM {_INTENTS}
-WHERE lead.id = new.lead AND lead.state IN ({_SENDABLE})
+WHERE lead.id = step.lead AND lead.state IN ({_SENDABLE})
 """  # noqa: S608 - made of constants
 
+# Whatever a caller gets wrong, a created lead stays created: it must never become one that may be sent.
 _RECORD = f"""
-UPDATE lead SET state = new.state, run = new.run, attempts = new.attempts, changed_at = new.now,
-    application_id = new.application_id, status = new.status, created_at = new.created_at,
-    error = iif(new.keep, coalesce(lead.error, new.error), new.error),
+UPDATE lead SET state = step.state, run = step.run, attempts = step.attempts, changed_at = step.now,
+    application_id = step.application_id, status = step.status, created_at = step.created_at,
+    error = iif(step.keep, coalesce(lead.error, step.error), step.error),
     checksum = {
     checksum_after(
-        state="new.state", run="new.run", attempts="new.attempts", application_id="new.application_id"
+        state="step.state", run="step.run", attempts="step.attempts", application_id="step.application_id"
     )
 }
-FROM (SELECT json_extract(value, '$[0]') AS lead, json_extract(value, '$[1]') AS run,
-             json_extract(value, '$[2]') AS attempts, json_extract(value, '$[3]') AS now,
-             json_extract(value, '$[4]') AS state, json_extract(value, '$[5]') AS application_id,
-             json_extract(value, '$[6]') AS status, json_extract(value, '$[7]') AS created_at,
-             json_extract(value, '$[8]') AS error, json_extract(value, '$[9]') AS keep
-      FROM json_each(?)) AS new
-WHERE lead.id = new.lead AND lead.state <> {LeadState.CREATED:d}
-"""  # noqa: S608 - made of constants; whatever a caller gets wrong, a created lead stays created
+FROM {
+    _columns(
+        "lead",
+        "run",
+        "attempts",
+        "now",
+        "state",
+        "application_id",
+        "status",
+        "created_at",
+        "error",
+        "keep",
+    )
+}
+WHERE lead.id = step.lead AND lead.state <> {LeadState.CREATED:d}
+"""  # noqa: S608 - made of constants
+
+_REFUSAL = "an intent is refused"
+
+# A view of nothing, to which steps are "added" for what its trigger does then.
+_VIEW = "CREATE TEMP VIEW steps AS SELECT NULL AS outcomes, NULL AS intents"
+_TRIGGER = f"""
+CREATE TEMP TRIGGER take_steps INSTEAD OF INSERT ON steps BEGIN
+    {_RECORD.replace("?", "NEW.outcomes")};
+    SELECT RAISE(ABORT, '{_REFUSAL}') {_REFUSED.replace("?", "NEW.intents")};
+    {_INTEND.replace("?", "NEW.intents")};
+END
+"""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Give `connection` what :func:`take_at_once` needs."""
+    connection.execute(_VIEW)
+    connection.execute(_TRIGGER)
+
+
+def take_at_once(connection: sqlite3.Connection, steps: Sequence[Step]) -> bool:
+    """Write `steps` in a transaction of their own; return whether they could be, else nothing was written.
+
+    It is one call of SQLite, syncing included, from which the thread that sends is kept away only twice.
+    """
+    if len({step.lead for step in steps}) < len(steps):
+        return False
+    outcomes = [_outcome(step, step.end) for step in steps if step.end is not None]
+    intents = [step[:4] for step in steps if step.end is None]
+    try:
+        connection.execute("INSERT INTO steps VALUES (?, ?)", (_as_json(outcomes), _as_json(intents)))
+    except sqlite3.IntegrityError as error:
+        if str(error) != _REFUSAL:
+            raise
+        return False
+    return True
 
 
 def take(connection: sqlite3.Connection, steps: Sequence[Step]) -> list[ImporterError | None]:
@@ -86,7 +136,8 @@ def take(connection: sqlite3.Connection, steps: Sequence[Step]) -> list[Importer
             _reached(Point.OUTCOME_WRITTEN, len(outcomes))
         if intents:
             values = (_as_json([steps[index][:4] for index in intents.values()]),)
-            for lead, state in connection.execute(_REFUSED, values).fetchall():
+            refused = connection.execute(f"SELECT step.lead, lead.state {_REFUSED}", values)
+            for lead, state in refused.fetchall():
                 refusals[intents[lead]] = _refusal(state)
             connection.execute(_INTEND, values)
             _reached(Point.INTENT_WRITTEN, len(intents))

@@ -125,6 +125,11 @@ class Settings(BaseSettings):
     ] = 16
     """Requests under way at once, at most."""
 
+    processes: Annotated[
+        int | None, _Number, Field(ge=1, le=64, description="a whole number from 1 to 64")
+    ] = None
+    """Processes that send; without it, as many as fit the rows and the machine."""
+
     rate: Annotated[
         float | None, _Number, Field(gt=0, allow_inf_nan=False, description="a number greater than 0")
     ] = None

@@ -1,0 +1,223 @@
+"""Several processes that send for one run, so that more than one core is at work.
+
+All that decides stays with the run: the ledger, the pace, what an answer proves. A process that sends does
+what costs most, the HTTP, and waits before the first byte until the run has the intent on disk. It knows no
+secret, since requests reach it signed, and should it end, what it was told to send is in doubt, and nothing
+else is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Self
+
+from importer.errors import InternalError
+from importer.model import Answer, NoAnswer, Request
+from importer.senders.messages import Asked, Message, Outbox, Told, frames
+
+_MANY_ROWS = 20_000
+_MANY_REQUESTS = 8
+
+# Of one run, which by itself has something to do for each row, too: more of them would wait for it.
+_MOST_PROCESSES = 4
+
+# Less than the transport keeps a connection for.
+_IDLE_SECONDS = 2.0
+
+# For a process that does not end by itself once nobody asks anything of it.
+_ENDING_SECONDS = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class _Exchange:
+    """One request on its way through a process."""
+
+    handed_over: bool = False
+    """Whether the process was told to go: any byte may be sent from then on."""
+
+    told: asyncio.Future[Message] | None = None
+    """What the process tells next."""
+
+    def hear(self, message: Message) -> None:
+        if self.told is not None and not self.told.done():
+            self.told.set_result(message)
+
+    def lost(self) -> Message:
+        message = "the process that was to send it has ended unexpectedly"
+        return (Told.NO_ANSWER, "sender_ended", message, self.handed_over)
+
+
+@dataclass(eq=False)
+class _Process:
+    process: asyncio.subprocess.Process
+    input: asyncio.StreamWriter
+    output: asyncio.StreamReader
+    under_way: dict[int, _Exchange] = field(default_factory=dict)
+    ended: bool = False
+
+    def __post_init__(self) -> None:
+        self._outbox = Outbox(self.input.transport.write)
+        self._idle_since: list[float] = []
+        self._listening = asyncio.create_task(self._listen())
+
+    async def _listen(self) -> None:
+        async for messages in frames(self.output):
+            now = asyncio.get_running_loop().time()
+            for told, number, *values in messages:
+                if told == Told.ANSWER:
+                    self._idle_since.append(now)
+                if exchange := self.under_way.get(number):
+                    exchange.hear((told, *values))
+        self.ended = True
+        for exchange in self.under_way.values():
+            exchange.hear(exchange.lost())
+
+    def ask(self, asked: Asked, number: int = 0, *values: object) -> None:
+        if not self.ended:
+            self._outbox.put((int(asked), number, *values))
+
+    def takes_idle_connection(self) -> bool:
+        """Take one of the connections that answers have left idle lately; tell whether there is one.
+
+        If it is gone all the same, the transport replaces it, as it does for an intent of its own.
+        """
+        now = asyncio.get_running_loop().time()
+        return bool(self._idle_since) and now - self._idle_since.pop() < _IDLE_SECONDS
+
+    async def hear(self, exchange: _Exchange) -> Message:
+        """Return what the process tells next of an exchange."""
+        if self.ended:
+            return exchange.lost()
+        exchange.told = asyncio.get_running_loop().create_future()
+        return await exchange.told
+
+    async def end(self) -> None:
+        self.input.close()
+        try:
+            async with asyncio.timeout(_ENDING_SECONDS):
+                await self.process.wait()
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+        await self._listening
+
+
+def fitting_processes(rows: int, concurrency: int, rate: float | None) -> int:
+    """Return how many processes should send; 1 where this one may as well do it by itself.
+
+    A process costs half a second and 40 MB. That pays where thousands of requests a second can be under way.
+    """
+    if rows < _MANY_ROWS or concurrency < _MANY_REQUESTS or rate is not None or sys.platform == "win32":
+        return 1
+    return max(1, min(len(os.sched_getaffinity(0)), _MOST_PROCESSES, concurrency // 4))
+
+
+class SenderProcesses:
+    """Sends requests to one API as :class:`importer.transport.Transport` does, by `processes` processes.
+
+    An asynchronous context manager; `settings` are what each transport is made with. Raises :class:`OSError`
+    on entering if a process cannot be started.
+    """
+
+    def __init__(self, processes: int, **settings: Any) -> None:
+        self._count = processes
+        self._settings = settings
+        self._processes: list[_Process] = []
+        self._numbers = count()
+
+    async def __aenter__(self) -> Self:
+        # Not the module by its name, which may be another one in the folder that the person is in.
+        program = f"import sys; sys.path[:] = {sys.path!r}; from importer.senders.process import main; main()"
+        try:
+            for _ in range(self._count):
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    program,
+                    json.dumps(self._settings),
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    # Signals of the terminal are for the run alone.
+                    start_new_session=True,
+                )
+                if process.stdin is None or process.stdout is None:
+                    raise InternalError("A process that sends cannot be spoken to; please report it.")
+                self._processes.append(_Process(process, process.stdin, process.stdout))
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*(process.end() for process in self._processes))
+        self._processes.clear()
+
+    def abandon(self) -> None:
+        """Stop waiting for every answer that is under way; each of these calls returns with what it has."""
+        for process in self._processes:
+            process.ask(Asked.ABANDON)
+
+    async def send(
+        self,
+        request: Request,
+        headers: Mapping[str, str],
+        before_first_byte: Callable[[], Awaitable[None]],
+    ) -> Answer | NoAnswer:
+        """See :meth:`importer.transport.Transport.send`.
+
+        Raises :class:`InternalError` when all processes have ended.
+        """
+        process = min(
+            (process for process in self._processes if not process.ended),
+            key=lambda process: len(process.under_way),
+            default=None,
+        )
+        if process is None:
+            raise InternalError(
+                "The processes that send have ended unexpectedly, as if the system was short of memory. What "
+                "was sent is in the ledger: run the same command again, or with --processes 1."
+            )
+        number = next(self._numbers)
+        exchange = process.under_way[number] = _Exchange()
+        try:
+            intended = process.takes_idle_connection()
+            if intended:
+                await before_first_byte()
+            exchange.handed_over = intended and not process.ended
+            process.ask(
+                Asked.SEND, number, intended, request.method, request.path, request.content, dict(headers)
+            )
+            told, *values = await process.hear(exchange)
+            if told == Told.CONNECTED:
+                try:
+                    await before_first_byte()
+                except BaseException:
+                    process.ask(Asked.REFUSE, number)
+                    raise
+                if not process.ended:
+                    process.ask(Asked.GO, number)
+                    exchange.handed_over = True
+                told, *values = await process.hear(exchange)
+        finally:
+            del process.under_way[number]
+        if told == Told.NO_ANSWER:
+            code, message, handed_over = values
+            return NoAnswer(code=code, message=message, handed_over=handed_over)
+        status, body, complete, retry_after, date, location = values
+        return Answer(
+            status=status,
+            body=body,
+            complete=complete,
+            retry_after=retry_after,
+            date=date,
+            location=location,
+        )

@@ -1,0 +1,89 @@
+"""A process that sends requests for a run: it knows how to send, and decides nothing.
+
+It reads what is asked of it from standard input and tells what came of it on standard output. When its input
+ends, the run is gone: it sends nothing more and ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import signal
+import sys
+from dataclasses import astuple
+from typing import Any
+
+from importer.event_loops import run_loop
+from importer.model import NoAnswer, Request
+from importer.senders.messages import Asked, Outbox, Told, frames
+from importer.transport import Transport
+
+
+class _RefusedError(Exception):
+    """The run could not note its intent."""
+
+
+class Sending:
+    """The requests that are under way in this process."""
+
+    def __init__(self, transport: Transport, outbox: Outbox) -> None:
+        self._transport = transport
+        self._outbox = outbox
+        self._permissions: dict[int, asyncio.Future[bool]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader) -> None:
+        """Do what is asked, until there is nobody who asks."""
+        async for messages in frames(reader):
+            for message in messages:
+                self._heed(*message)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _heed(self, asked: int, number: int, *more: Any) -> None:
+        if asked == Asked.SEND:
+            task = asyncio.create_task(self._send(number, *more))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif asked == Asked.ABANDON:
+            self._transport.abandon()
+        elif not (permission := self._permissions.pop(number)).done():
+            permission.set_result(asked == Asked.GO)
+
+    async def _send(
+        self, number: int, intended: bool, method: str, path: str, content: bytes, headers: dict[str, str]
+    ) -> None:
+        async def permitted() -> None:
+            if intended:
+                return
+            permission: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+            self._permissions[number] = permission
+            self._outbox.put((int(Told.CONNECTED), number))
+            if not await permission:
+                raise _RefusedError
+
+        try:
+            answer = await self._transport.send(Request(method, path, content), headers, permitted)
+        except _RefusedError:
+            return
+        told = Told.NO_ANSWER if isinstance(answer, NoAnswer) else Told.ANSWER
+        self._outbox.put((int(told), number, *astuple(answer)))
+
+
+async def _serve(settings: dict[str, Any]) -> None:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sys.stdout.buffer)
+    async with Transport(**settings) as transport:
+        await Sending(transport, Outbox(writer.write)).serve(reader)
+
+
+def main() -> None:
+    """Send for the run that has started this process."""
+    # Ctrl-C is for the run, which settles what is under way here first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(50_000)
+    run_loop(_serve(json.loads(sys.argv[1])))
