@@ -184,6 +184,9 @@ def _line(value: object) -> str:
 
 
 def _one_line(text: str) -> str:
+    if text.isprintable() and " " not in text:
+        # As ids, statuses and moments are.
+        return text
     return " ".join(_CONTROL.sub(" ", text).split())
 
 

@@ -24,6 +24,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "values": ("values", "phones", "numbers", "mojibake", "remarks"),
         "identity": ("identity",),
         "ooxml": ("ooxml", "ooxml.attributes", "ooxml.cells", "ooxml.relationships"),
+        "seen": ("seen",),
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),

@@ -210,14 +210,5 @@ class SenderProcesses:
         finally:
             del process.under_way[number]
         if told == Told.NO_ANSWER:
-            code, message, handed_over = values
-            return NoAnswer(code=code, message=message, handed_over=handed_over)
-        status, body, complete, retry_after, date, location = values
-        return Answer(
-            status=status,
-            body=body,
-            complete=complete,
-            retry_after=retry_after,
-            date=date,
-            location=location,
-        )
+            return NoAnswer(*values)
+        return Answer(*values)

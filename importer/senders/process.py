@@ -11,7 +11,6 @@ import gc
 import json
 import signal
 import sys
-from dataclasses import astuple
 from typing import Any
 
 from importer.event_loops import run_loop
@@ -69,7 +68,7 @@ class Sending:
         except _RefusedError:
             return
         told = Told.NO_ANSWER if isinstance(answer, NoAnswer) else Told.ANSWER
-        self._outbox.put((int(told), number, *astuple(answer)))
+        self._outbox.put((int(told), number, *answer))
 
 
 async def _serve(settings: dict[str, Any]) -> None:
