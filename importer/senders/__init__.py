@@ -28,6 +28,8 @@ _MANY_REQUESTS = 8
 # Of one run, which by itself has something to do for each row, too: more of them would wait for it.
 _MOST_PROCESSES = 4
 
+_SECRETS = {"LEAD_IMPORTER_CLIENT_KEY", "LEAD_IMPORTER_CLIENT_SECRET"}
+
 # Less than the transport keeps a connection for.
 _IDLE_SECONDS = 2.0
 
@@ -143,9 +145,10 @@ class SenderProcesses:
                     "-P",
                     "-c",
                     program,
-                    json.dumps(self._settings),
+                    json.dumps([os.getpid(), self._settings]),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
+                    env={name: value for name, value in os.environ.items() if name not in _SECRETS},
                     # Signals of the terminal are for the run alone.
                     start_new_session=True,
                 )

@@ -1,14 +1,17 @@
 """A process that sends requests for a run: it knows how to send, and decides nothing.
 
 It reads what is asked of it from standard input and tells what came of it on standard output. When its input
-ends, the run is gone: it sends nothing more and ends.
+ends, the run is gone: it sends nothing more and ends. On Linux the system ends it together with the run, so
+that nothing goes out that was still in the pipe.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import json
+import os
 import signal
 import sys
 from typing import Any
@@ -80,9 +83,20 @@ async def _serve(settings: dict[str, Any]) -> None:
         await Sending(transport, Outbox(writer.write)).serve(reader)
 
 
+def _end_with(run: int) -> None:
+    """Have the system kill this process when the process `run`, which has started it, ends."""
+    if sys.platform == "linux":
+        # `prctl` is in no module of Python's (PR_SET_PDEATHSIG, prctl(2)).
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        if os.getppid() != run:
+            sys.exit()
+
+
 def main() -> None:
     """Send for the run that has started this process."""
     # Ctrl-C is for the run, which settles what is under way here first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(50_000)
-    run_loop(_serve(json.loads(sys.argv[1])))
+    run, settings = json.loads(sys.argv[1])
+    _end_with(run)
+    run_loop(_serve(settings))

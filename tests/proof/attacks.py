@@ -58,13 +58,15 @@ def sweep(folder: Path, place: Point | Moment, *, resolving: bool = False) -> Fi
     raise AssertionError("counting has no end")
 
 
-def attack(folder: Path, seed: str, kills: int, *, without: Safeguard | None = None) -> Figures:
+def attack(
+    folder: Path, seed: str, kills: int, *, without: Safeguard | None = None, processes: int = 1
+) -> Figures:
     """Kill commands so often, at places and moments that `seed` decides, and settle what is left.
 
     Without a safeguard it is given up at the first lead that was created twice.
     """
     chance = random.Random(seed)  # noqa: S311 - reproducible on purpose, and no secret
-    with campaign(folder, *MISBEHAVIOUR, without=without) as large:
+    with campaign(folder, *MISBEHAVIOUR, without=without, processes=processes) as large:
         for place in _places(chance):
             if large.figures.kills >= kills or (without and large.figures.broken(Promise.ONCE)):
                 break

@@ -126,6 +126,7 @@ class Campaign:
         *,
         concurrency: int = 8,
         without: Safeguard | None = None,
+        processes: int = 1,
     ) -> None:
         self.figures = Figures(most_under_way=concurrency)
         self.inputs: dict[str, list[InputRow]] = {}
@@ -138,6 +139,7 @@ class Campaign:
         self._ledger = folder / "ledger.sqlite3"
         self._concurrency = concurrency
         self._variables: Mapping[str, str] = {} if without is None else {UNSAFE: without}
+        self._processes = processes
 
     def add_input(self, leads: int) -> str:
         """Write another file of so many new leads, a copy of the first one and a row that is none."""
@@ -162,6 +164,7 @@ class Campaign:
         return self.command(
             *("run", *files, "--env", ENVIRONMENT, "--base-url", self.api.base_url),
             *("--concurrency", str(self._concurrency), "--summary", SUMMARY),
+            *("--processes", str(self._processes)),
         )
 
     def run(self, files: Sequence[str], plan: Plan | None = None, *, settled: bool = False) -> bool:
@@ -301,13 +304,17 @@ class Campaign:
 
 @contextmanager
 def campaign(
-    folder: Path, *faults: str, concurrency: int = 8, without: Safeguard | None = None
+    folder: Path,
+    *faults: str,
+    concurrency: int = 8,
+    without: Safeguard | None = None,
+    processes: int = 1,
 ) -> Iterator[Campaign]:
     """Yield a campaign in `folder`, with an API of its own that misbehaves so."""
     folder.mkdir(parents=True)
     api = Witness(folder / "store", *map(parse_fault, faults))
     with api_beside(api):
-        yield Campaign(folder, api, concurrency=concurrency, without=without)
+        yield Campaign(folder, api, concurrency=concurrency, without=without, processes=processes)
 
 
 def _lead(number: int) -> dict[str, str]:

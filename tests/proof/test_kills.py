@@ -14,6 +14,7 @@ from tests.proof.attacks import OF_RESOLVE, PLACES, attack, sweep
 from tests.proof.campaign import AT_RANDOM, AtPlace, Figures, campaign
 
 KILLS_OF_A_CAMPAIGN = 25
+KILLS_OF_SEVERAL = 20
 SIDE_BY_SIDE = max(2, os.cpu_count() or 1)
 
 
@@ -48,6 +49,16 @@ def test_commands_may_be_killed_at_any_moment_and_every_lead_is_created_once_in_
     figures.add(found)
     assert not found.found, "\n".join(found.complaints())
     assert found.places[AT_RANDOM] > 0
+    assert found.most_doubted > 1, "requests were under way when kills came"
+
+
+def test_a_run_that_sends_from_several_processes_may_be_killed_as_well(
+    tmp_path: Path, kills: int, figures: Figures
+) -> None:
+    seeds = [f"processes {number}" for number in range(max(2, kills // 200))]
+    found = total([partial(attack, tmp_path / seed, seed, KILLS_OF_SEVERAL, processes=2) for seed in seeds])
+    figures.add(found)
+    assert not found.found, "\n".join(found.complaints())
     assert found.most_doubted > 1, "requests were under way when kills came"
 
 
