@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -828,6 +829,68 @@ class Held:
 
     def go(self) -> None:
         self._go.set()
+
+
+async def told_together(ledger: SqliteLedger, *work: Callable[[], object]) -> list[object]:
+    """Have all of this written in one group; return what became of each, None where nothing was asked."""
+    held = Held(writer_of(ledger))
+    asked: list[asyncio.Future[Any] | None] = []
+    for ask in work:
+        given = ask()
+        asked.append(asyncio.ensure_future(given) if asyncio.iscoroutine(given) else None)
+        await asyncio.sleep(0)
+    held.go()
+    answers = await asyncio.gather(*filter(None, asked), return_exceptions=True)
+    return [None if task is None else answers.pop(0) for task in asked]
+
+
+async def test_an_intent_that_is_refused_changes_nothing_for_those_beside_it(path: Path) -> None:
+    with SqliteLedger(path) as ledger:
+        run = await reading(ledger)
+        first, created, third = await run.enrol(1, 2, 3)
+        await run.send(created.lead, CREATED)
+        await ledger.flush()
+        told = await told_together(
+            ledger,
+            lambda: ledger.intend(run.run, first.lead, 1),
+            lambda: ledger.intend(run.run, created.lead, 1),
+            lambda: ledger.intend(run.run, 1_000_000, 1),
+            lambda: ledger.intend(run.run, third.lead, 1),
+        )
+        assert [type(answer) for answer in told] == [type(None), InternalError, InternalError, type(None)]
+        assert "its state is CREATED" in str(told[1])
+        assert "its state is not known" in str(told[2])
+        states = [state_of(ledger, standing.lead) for standing in (first, created, third)]
+        assert states == [LeadState.SENDING, LeadState.CREATED, LeadState.SENDING]
+
+
+@pytest.mark.parametrize("beside", [(), (3, 4)])
+async def test_steps_of_one_lead_that_are_written_together_count_in_their_order(
+    path: Path, beside: Sequence[int]
+) -> None:
+    with SqliteLedger(path) as ledger:
+        run = await reading(ledger)
+        standings = await run.enrol(1, 2, *beside)
+        first, second, *others = [standing.lead for standing in standings]
+        await ledger.intend(run.run, first, 1)
+        again = NotAttempted(ErrorInfo(code="http_429", message="too many"))
+        told = await told_together(
+            ledger,
+            *(partial(ledger.intend, run.run, lead, 1) for lead in others),
+            lambda: ledger.record(run.run, first, again, 1),
+            lambda: ledger.intend(run.run, first, 2),
+            # Where a caller was cancelled, the outcome may come before anyone heard of the intent.
+            lambda: ledger.intend(run.run, second, 1),
+            lambda: ledger.record(run.run, second, CREATED, 1),
+            lambda: ledger.intend(run.run, second, 2),
+        )
+        assert told[:-1] == [None] * (len(told) - 1)
+        assert isinstance(told[-1], InternalError)
+        assert [state_of(ledger, lead) for lead in (first, second)] == [LeadState.SENDING, LeadState.CREATED]
+        assert {state_of(ledger, lead) for lead in others} <= {LeadState.SENDING}
+        assert [row.attempts for row in run.results()][:2] == [2, 1]
+    with SqliteLedger(path):
+        pass
 
 
 @pytest.fixture

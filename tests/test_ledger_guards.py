@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sqlite3
+import zlib
 from contextlib import closing
 from pathlib import Path
 
@@ -161,6 +162,41 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(path: Path) -> None:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM lead").fetchone() == (5,)
         assert len(connection.execute("PRAGMA table_info(lead)").fetchall()) == 13
+
+
+def as_version_2(path: Path) -> None:
+    """Give a ledger the checksums that its leads had in version 2, by the rule of then."""
+
+    def checksum(*values: object) -> int:
+        return zlib.crc32(repr(values).encode())
+
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("lead_checksum", -1, checksum)
+        connection.execute(
+            "UPDATE lead SET checksum = lead_checksum(key, customer_id, state, run, attempts, application_id)"
+        )
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+
+
+def test_a_ledger_of_version_2_is_brought_up_to_date(sound: Path, path: Path) -> None:
+    shutil.copy(sound, path)
+    with SqliteLedger(path) as ledger:
+        known = list(ledger.result_rows(1))
+    as_version_2(path)
+    for _ in range(2):
+        with SqliteLedger(path) as ledger:
+            assert list(ledger.result_rows(1)) == known
+
+
+def test_what_was_altered_in_a_ledger_of_version_2_is_found(sound: Path, path: Path) -> None:
+    shutil.copy(sound, path)
+    as_version_2(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE lead SET state = 0 WHERE id = 1")
+        connection.commit()
+    assert "lead 1 is not as it was written" in refusal(path)
+    assert "lead 1 is not as it was written" in refusal(path)
 
 
 def filled(path: Path) -> None:

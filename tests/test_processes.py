@@ -52,13 +52,17 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code", "processes"),
+    [(signal.SIGINT, 130, "1"), (signal.SIGTERM, 143, "1"), (signal.SIGINT, 130, "2")],
+)
 async def test_an_interrupted_run_that_is_started_again_ends_with_every_row_created_once(
-    tmp_path: Path, number: signal.Signals, code: int
+    tmp_path: Path, number: signal.Signals, code: int, processes: str
 ) -> None:
     write_leads(tmp_path / "leads.csv", ROWS)
     async with LocalApi(LOCAL_CREDENTIALS) as api:
-        first = await started(tmp_path, "run", "leads.csv", *local(api, tmp_path))
+        options = [*local(api, tmp_path), "--processes", processes]
+        first = await started(tmp_path, "run", "leads.csv", *options)
         await until(lambda: len(api.applications) >= 200)
         first.send_signal(number)
         ended = await finished(first)
@@ -69,7 +73,7 @@ async def test_an_interrupted_run_that_is_started_again_ends_with_every_row_crea
         outcomes = outcomes_in(tmp_path / "leads.results.csv")
         assert (outcomes.count("created"), outcomes.count("not_attempted")) == (created, ROWS - created)
         assert len(read_results(tmp_path / "leads.retry.csv")) == ROWS - created
-        second = await finished(await started(tmp_path, "run", "leads.csv", *local(api, tmp_path)))
+        second = await finished(await started(tmp_path, "run", "leads.csv", *options))
         assert second.code == 0
         assert len(customers(api)) == len(set(customers(api))) == ROWS
         outcomes = outcomes_in(tmp_path / "leads.results.csv")
@@ -109,10 +113,11 @@ async def test_leads_from_standard_input_do_not_stay_behind_when_reading_is_ende
     assert copies() == []
 
 
-async def test_a_second_signal_stops_waiting_for_answers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", ["1", "2"])
+async def test_a_second_signal_stops_waiting_for_answers(tmp_path: Path, processes: str) -> None:
     write_leads(tmp_path / "leads.csv", 40)
     async with LocalApi(LOCAL_CREDENTIALS, faults=[parse_fault("delay:seconds=50,customer=1010")]) as api:
-        process = await started(tmp_path, "run", "leads.csv", *local(api, tmp_path))
+        process = await started(tmp_path, "run", "leads.csv", *local(api, tmp_path), "--processes", processes)
         await until(lambda: len(api.applications) == 39)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
@@ -123,19 +128,21 @@ async def test_a_second_signal_stops_waiting_for_answers(tmp_path: Path) -> None
         assert outcomes_in(tmp_path / "leads.results.csv")[10] == "in_doubt"
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
 async def test_a_killed_run_leaves_in_doubt_no_more_than_was_under_way_and_nothing_twice(
-    tmp_path: Path,
+    tmp_path: Path, processes: str
 ) -> None:
     write_leads(tmp_path / "leads.csv", ROWS)
     async with LocalApi(LOCAL_CREDENTIALS) as api:
         kills = 0
+        options = [*local(api, tmp_path), "--processes", processes]
         for created in (200, 900, 1600):
-            process = await started(tmp_path, "run", "leads.csv", *local(api, tmp_path))
+            process = await started(tmp_path, "run", "leads.csv", *options)
             await until(lambda enough=created: len(api.applications) >= enough)  # type: ignore[misc]
             process.kill()
             kills += 1
             assert (await finished(process)).code == -signal.SIGKILL
-        ended = await finished(await started(tmp_path, "run", "leads.csv", *local(api, tmp_path)))
+        ended = await finished(await started(tmp_path, "run", "leads.csv", *options))
         outcomes = outcomes_in(tmp_path / "leads.results.csv")
         doubtful = outcomes.count("in_doubt")
         assert doubtful <= kills * 16
