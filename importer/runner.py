@@ -10,7 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from importer.attempts import (
     LONGEST_OBEYED_SECONDS,
@@ -49,8 +49,7 @@ from importer.signing import Credentials
 _WAITING = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class RowEnded:
+class RowEnded(NamedTuple):
     """One row, as it is told to whoever watches."""
 
     place: Place

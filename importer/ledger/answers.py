@@ -20,7 +20,7 @@ SELECT lead.id, sheet.source, sheet.name, lead.row, lead.customer_id, lead.state
        lead.application_id
 FROM lead JOIN sheet ON sheet.id = lead.sheet
 WHERE sheet.path = ? AND (lead.state IN (4, 5, 7, 8) OR lead.id IN (SELECT lead FROM answer))
-ORDER BY lead.sheet, lead.row
+ORDER BY (SELECT max(id) FROM sheet AS same WHERE same.path = sheet.path AND same.name = sheet.name), lead.row
 """
 
 _LAST = """

@@ -32,7 +32,12 @@ PRAGMA user_version = 2
 _UNCERTAIN = "it no longer tells for certain what was sent already"
 _START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
 
-_MIGRATIONS = {1: _FROM_1}
+_FROM_2 = """
+ALTER TABLE entry ADD COLUMN rows INTEGER NOT NULL DEFAULT 1;
+PRAGMA user_version = 3
+"""
+
+_MIGRATIONS = {1: _FROM_1, 2: _FROM_2}
 """What brings a ledger of this version to the next one; statements end with a line."""
 
 

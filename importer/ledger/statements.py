@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from itertools import count
 
 from importer import failpoints
 from importer.errors import InternalError
@@ -12,21 +11,13 @@ from importer.failpoints import Point
 from importer.ledger import (
     EARLIER_DOUBT,
     SENDABLE,
-    Entry,
-    Known,
     LeadState,
-    Policy,
-    Standing,
-    copy_key,
-    is_doubtful,
-    standing_outcome,
-    state_adopted,
     state_after,
 )
 from importer.ledger.rows import outcome_in, packed, packed_error, packed_json, packed_moment
-from importer.model import Created, ErrorInfo, OutcomeName, Place, RowEnd
+from importer.model import Created, ErrorInfo, OutcomeName, RowEnd
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
 
@@ -103,16 +94,12 @@ CREATE TABLE entry (
     customer_id TEXT,
     problem TEXT,               -- JSON of ErrorInfo
     notes TEXT,                 -- JSON, a list
+    rows INTEGER NOT NULL DEFAULT 1,    -- that follow each other from this one on, as their leads do
     PRIMARY KEY (run, position)
 ) STRICT, WITHOUT ROWID;
 {ANSWER_TABLE.strip()};
 {WRITTEN_TABLE.strip()}
 """
-
-
-_ADOPTED_DOUBT = ErrorInfo(
-    code="adopted_doubt", message="a results file that was adopted tells that it may exist"
-)
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:
@@ -131,67 +118,6 @@ def doubt_interrupted(connection: sqlite3.Connection) -> None:
         "checksum = lead_checksum(key, customer_id, ?1, run, attempts, application_id) WHERE state = ?3",
         (LeadState.IN_DOUBT, packed_error(lost), LeadState.SENDING),
     )
-
-
-def stand(
-    connection: sqlite3.Connection, entry: Entry, key: bytes, first_sheet: int, policy: Policy
-) -> tuple[Standing, list[str]]:
-    """Return how an entry stands, its lead enrolled, and what is to be noted of it."""
-    for number in count():
-        copy = copy_key(key, number)
-        found = connection.execute(
-            "SELECT lead.id, state, lead.sheet, row, sheet.source, sheet.name FROM lead "
-            "JOIN sheet ON sheet.id = lead.sheet WHERE key = ?",
-            (copy,),
-        ).fetchone()
-        if found is None:
-            lead = (
-                connection.execute(
-                    "INSERT INTO lead (key, customer_id, state, sheet, row, checksum) "
-                    "VALUES (?1, ?2, ?3, ?4, ?5, lead_checksum(?1, ?2, ?3, NULL, NULL, NULL))",
-                    (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
-                ).lastrowid
-                or 0
-            )
-            state = adopt(connection, lead, LeadState.PENDING, None if number else entry.known)
-            return _standing(lead, state, policy), []
-        lead, state, sheet, row, source, name = found
-        same_run = sheet >= first_sheet
-        if policy.send_duplicates and (same_run or state == LeadState.CREATED):
-            continue
-        if same_run:
-            outcome = standing_outcome(LeadState(state), same_run=True, policy=policy)
-            return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
-        connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
-        known = None if number else entry.known
-        return _standing(lead, adopt(connection, lead, LeadState(state), known), policy), []
-    raise InternalError("A lead has no end of copies; please report it.")
-
-
-def _standing(lead: int, state: LeadState, policy: Policy) -> Standing:
-    outcome = standing_outcome(state, same_run=False, policy=policy)
-    return Standing(outcome, lead, doubtful=is_doubtful(state))
-
-
-def adopt(connection: sqlite3.Connection, lead: int, state: LeadState, known: Known | None) -> LeadState:
-    """Take over what is known of a lead from elsewhere, unless it is created; return its state then."""
-    if known is None or state is LeadState.CREATED or (adopted := state_adopted(state, known)) is state:
-        return state
-    application = known.application
-    told = None if application else packed_error(_ADOPTED_DOUBT)
-    connection.execute(
-        "UPDATE lead SET state = ?1, application_id = ?2, status = ?3, created_at = ?4, error = ?5, "
-        "checksum = lead_checksum(key, customer_id, ?1, run, attempts, ?2) WHERE id = ?6",
-        (
-            adopted,
-            packed(application.application_id) if application else None,
-            application.status if application else None,
-            packed_moment(application.created_at) if application else None,
-            told,
-            lead,
-        ),
-    )
-    return adopted
 
 
 def intend(connection: sqlite3.Connection, run: int, lead: int, attempts: int, now: int) -> None:
@@ -254,9 +180,9 @@ def end_run(
 def last_run(connection: sqlite3.Connection, path: str) -> int | None:
     """Return the newest run that read the file at `path`, but for a killed one that read less of it."""
     last: int | None = None
-    most = -1
+    most = -1.0
     for run, ended, rows in connection.execute(
-        "SELECT sheet.run, run.summary IS NOT NULL, count(entry.position) FROM sheet "
+        "SELECT sheet.run, run.summary IS NOT NULL, total(entry.rows) FROM sheet "
         "JOIN run ON run.id = sheet.run LEFT JOIN entry ON entry.run = sheet.run AND entry.sheet = sheet.id "
         "WHERE sheet.path = ? GROUP BY sheet.run ORDER BY sheet.run DESC",
         (path,),
@@ -273,7 +199,8 @@ def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName
     counts = dict.fromkeys(OutcomeName, 0)
     for outcome, state, same_run, rows in connection.execute(
         "SELECT entry.outcome, lead.state, lead.run = entry.run, count(*) FROM entry "
-        "LEFT JOIN lead ON lead.id = entry.lead WHERE entry.run = ? GROUP BY 1, 2, 3",
+        "LEFT JOIN lead ON lead.id BETWEEN entry.lead AND entry.lead + entry.rows - 1 "
+        "WHERE entry.run = ? GROUP BY 1, 2, 3",
         (run,),
     ):
         counts[outcome_in(outcome, state, bool(same_run))] += rows
