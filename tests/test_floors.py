@@ -67,6 +67,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "stores": (
             "ledger.sqlite",
             "ledger.answers",
+            "ledger.enrolling",
             "ledger.guards",
             "ledger.locks",
             "ledger.rows",

