@@ -151,6 +151,24 @@ def test_a_ledger_that_was_brought_up_to_date_has_the_tables_of_a_new_one(path: 
     assert tables[0] == tables[1]
 
 
+async def test_a_ledger_of_version_2_has_an_entry_for_each_row_and_reads_as_before(path: Path) -> None:
+    filled_in_version_1(path)
+    with SqliteLedger(path):
+        pass
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE entry DROP COLUMN rows")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+    with SqliteLedger(path) as ledger:
+        assert [row.place.row for row in ledger.result_rows(1)] == [2, 3, 4, 5, 6]
+        assert sum(ledger.count_outcomes(1).values()) == 5
+        run = await reading(ledger)
+        await run.enrol(1, 2, 3, 4, 5)
+        assert [row.place.row for row in run.results()] == [2, 3, 4, 5, 6]
+        await ledger.end_run(run.run, {})
+        assert list(ledger.result_rows(1)) == []
+
+
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(path: Path) -> None:
     filled_in_version_1(path)
     with closing(sqlite3.connect(path)) as connection:
