@@ -21,6 +21,9 @@ def defuse(text: str) -> str:
     So does a text that is a formula behind apostrophes: one more makes sure that :func:`undefuse` gives back
     exactly what was passed in, whatever it was.
     """
+    # Nearly all cells begin with a letter or a digit, or are empty, and no formula does.
+    if not text or text[0].isalnum():
+        return text
     return f"'{text}" if _FORMULA.match(text) else text
 
 

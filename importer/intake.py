@@ -23,7 +23,7 @@ from importer.sheets import STANDARD_INPUT, HeaderScore, Sheet, open_sheets
 from importer.sheets.cells import too_many_cells
 from importer.templates import Template, find_template, shipped_templates
 
-CHUNK_ROWS = 500
+CHUNK_ROWS = 1000
 """Rows that are read, mapped and enrolled together: enough to share a transaction, few to keep in memory."""
 
 
@@ -237,7 +237,7 @@ def entry_of(
         row=row.place.row,
         customer_id=lead.customer_id,
         key=identity.key_of(lead),
-        notes=tuple(map(str, lead.notes)),
+        notes=tuple(map(str, lead.notes)) if lead.notes else (),
         known=told.take(lead.place, lead.customer_id) if told else None,
     )
 

@@ -264,8 +264,7 @@ RowEnd = Created | Rejected | InDoubt | Failed | NotAttempted
 """How a lead that was to be sent ended in this run; closed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultRow:
+class ResultRow(NamedTuple):
     """One line of a results file."""
 
     place: Place

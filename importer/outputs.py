@@ -120,6 +120,12 @@ class _Output:
     def results(self) -> Iterator[ResultRow]:
         return self.ledger.result_rows(self.run, path_of(self.source))
 
+    @property
+    def may_have_rows_to_mend(self) -> bool:
+        """Whether there are rows to mend in the run; it counts those of its other files, too."""
+        counts = self.ledger.count_outcomes(self.run)
+        return any(counts[outcome] for outcome in TO_MEND)
+
     def added_to_mend(self) -> Iterator[AddedRow]:
         return (
             row_to_mend(result, _what_is_wrong(result))
@@ -255,7 +261,10 @@ def _write_retry(output: _Output) -> tuple[list[Path], list[str]]:
     path = output.retry_path
     written, notices = False, []
     try:
-        if output.can_be_added_to:
+        if not output.may_have_rows_to_mend:
+            # The leads need not be read again to find none.
+            written = write_retry(path, ())
+        elif output.can_be_added_to:
             written = _write_own_rows_to_mend(output)
         else:
             written = write_retry(path, _tables(output))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from importer.attempts import (
@@ -22,7 +23,7 @@ from importer.attempts import (
 )
 from importer.errors import ImporterError, StoppedError, unexpected
 from importer.intake import Identity, Input, entry_of
-from importer.ledger import Ledger, Policy
+from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
 from importer.model import (
     Created,
@@ -172,24 +173,40 @@ class Runner:
         sent = 0
         for given in self._work.inputs:
             sheet = await self._ledger.add_sheet(self._run, given.sheet.source, given.path, given.sheet.name)
-            chunks = given.leads()
-            # Reading is work for the processor, so a thread does it while answers are awaited.
-            while chunk := await asyncio.to_thread(next, chunks, None):
-                left = None if self._work.limit is None else self._work.limit - sent
-                for pending in await self._enrol(sheet, chunk, left):
-                    sent += 1
-                    yield pending
-                if self._hurried or (self._work.limit is not None and sent >= self._work.limit):
-                    return
+            read = partial(self._read, given.leads(), sheet)
+            # Reading is work for the processor, so a thread does it while answers are awaited; and one chunk
+            # ahead, since the ledger needs no interpreter for much of what it does with the last one.
+            ahead = asyncio.ensure_future(asyncio.to_thread(read))
+            try:
+                while chunk := await ahead:
+                    ahead = asyncio.ensure_future(asyncio.to_thread(read))
+                    left = None if self._work.limit is None else self._work.limit - sent
+                    for pending in await self._enrol(chunk, left):
+                        sent += 1
+                        yield pending
+                    if self._hurried or (self._work.limit is not None and sent >= self._work.limit):
+                        return
+            finally:
+                # A thread cannot be called back, and what it met is no longer of interest.
+                await asyncio.gather(ahead, return_exceptions=True)
         self.read_everything = True
 
+    def _read(
+        self, chunks: Iterator[list[tuple[Row, Lead | InvalidRow]]], sheet: int
+    ) -> list[tuple[Lead | InvalidRow, Entry]]:
+        """Return the next chunk of a sheet, with what the ledger keeps of each row; empty at the end."""
+        work = self._work
+        return [
+            (lead, entry_of(sheet, row, lead, work.identity, work.told)) for row, lead in next(chunks, ())
+        ]
+
     async def _enrol(
-        self, sheet: int, chunk: Sequence[tuple[Row, Lead | InvalidRow]], left: int | None
+        self, chunk: Sequence[tuple[Lead | InvalidRow, Entry]], left: int | None
     ) -> list[PendingLead]:
-        entries = [entry_of(sheet, row, lead, self._work.identity, self._work.told) for row, lead in chunk]
+        entries = [entry for _, entry in chunk]
         standings = await self._ledger.enrol(self._run, entries, self._work.policy, most=left)
         pending: list[PendingLead] = []
-        for (_, lead), entry, standing in zip(chunk, entries, standings, strict=left is None):
+        for (lead, entry), standing in zip(chunk, standings, strict=left is None):
             self.totals.read += 1
             if standing.outcome is not None:
                 self._count(lead.place, standing.outcome, entry.problem)

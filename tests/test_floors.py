@@ -69,10 +69,12 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "stores": (
             "ledger.sqlite",
             "ledger.answers",
+            "ledger.enrolling",
             "ledger.guards",
             "ledger.locks",
             "ledger.rows",
             "ledger.statements",
+            "ledger.checksums",
             "ledger.steps",
             "ledger.writer",
         ),

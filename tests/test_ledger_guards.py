@@ -152,6 +152,37 @@ def test_a_ledger_that_was_brought_up_to_date_has_the_tables_of_a_new_one(path: 
     assert tables[0] == tables[1]
 
 
+def as_version_2(path: Path) -> None:
+    """Make a ledger, of entries of a row each, what it was in version 2, with the checksums of then."""
+
+    def checksum(*values: object) -> int:
+        return zlib.crc32(repr(values).encode())
+
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("lead_checksum", -1, checksum)
+        connection.execute(
+            "UPDATE lead SET checksum = lead_checksum(key, customer_id, state, run, attempts, application_id)"
+        )
+        connection.execute("ALTER TABLE entry DROP COLUMN rows")
+        connection.execute("PRAGMA user_version = 2")
+        connection.commit()
+
+
+async def test_a_ledger_of_version_2_has_an_entry_for_each_row_and_reads_as_before(path: Path) -> None:
+    filled_in_version_1(path)
+    with SqliteLedger(path):
+        pass
+    as_version_2(path)
+    with SqliteLedger(path) as ledger:
+        assert [row.place.row for row in ledger.result_rows(1)] == [2, 3, 4, 5, 6]
+        assert sum(ledger.count_outcomes(1).values()) == 5
+        run = await reading(ledger)
+        await run.enrol(1, 2, 3, 4, 5)
+        assert [row.place.row for row in run.results()] == [2, 3, 4, 5, 6]
+        await ledger.end_run(run.run, {})
+        assert list(ledger.result_rows(1)) == []
+
+
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(path: Path) -> None:
     filled_in_version_1(path)
     with closing(sqlite3.connect(path)) as connection:
@@ -162,21 +193,6 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(path: Path) -> None:
         assert connection.execute("PRAGMA user_version").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM lead").fetchone() == (5,)
         assert len(connection.execute("PRAGMA table_info(lead)").fetchall()) == 13
-
-
-def as_version_2(path: Path) -> None:
-    """Give a ledger the checksums that its leads had in version 2, by the rule of then."""
-
-    def checksum(*values: object) -> int:
-        return zlib.crc32(repr(values).encode())
-
-    with closing(sqlite3.connect(path)) as connection:
-        connection.create_function("lead_checksum", -1, checksum)
-        connection.execute(
-            "UPDATE lead SET checksum = lead_checksum(key, customer_id, state, run, attempts, application_id)"
-        )
-        connection.execute("PRAGMA user_version = 2")
-        connection.commit()
 
 
 def test_a_ledger_of_version_2_is_brought_up_to_date(sound: Path, path: Path) -> None:

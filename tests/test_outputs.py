@@ -150,6 +150,18 @@ async def test_nothing_to_mend_leaves_no_file_of_rows_to_mend(tmp_path: Path) ->
     assert outcomes_in(report.results[0]) == ["created"]
 
 
+async def test_where_no_row_is_to_mend_the_leads_are_not_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "leads.csv", HEADER + "1,An,0901,x\n")
+    report = report_of(path)
+    with opened(tmp_path) as ledger:
+        inputs = inputs_of(path)
+        run = await imported(ledger, inputs)
+        path.unlink()
+        write_files(report, run, ledger, inputs, settings_of(tmp_path))
+    assert report.notices == []
+    assert outcomes_in(report.results[0]) == ["created"]
+
+
 async def test_several_files_have_results_each_or_all_in_the_one_that_was_named(tmp_path: Path) -> None:
     one = written(tmp_path / "one.csv")
     two = tmp_path / "two.csv.gz"

@@ -89,6 +89,7 @@ async def run_over(
     concurrency: int = 16,
     attempts: int = 5,
     rate: float | None = None,
+    limit: int | None = None,
 ) -> Runner:
     """Run over one file with the parts that the command puts together; the ledger is beside the file."""
     inputs, _ = open_inputs([str(path)], Selection())
@@ -99,6 +100,7 @@ async def run_over(
         concurrency=concurrency,
         attempts=attempts,
         rate=rate,
+        limit=limit,
     )
     with SqliteLedger(path.with_suffix(".sqlite3")) as ledger:
         run = await ledger.begin_run(
@@ -304,6 +306,14 @@ async def test_a_mistake_while_reading_stops_the_sending_at_once(
         assert not runner.read_everything
         assert len(customers(api)) <= 16
         assert runner.totals.outcomes[OutcomeName.NOT_ATTEMPTED] >= 1000 - 16
+
+
+async def test_no_more_rows_are_noted_than_are_sent_though_more_are_read_ahead(tmp_path: Path) -> None:
+    leads = write_leads(tmp_path / "leads.csv", 5000)
+    async with LocalApi(LOCAL_CREDENTIALS) as api:
+        runner = await run_over(leads, api.base_url, limit=1500)
+        assert (runner.totals.read, len(customers(api))) == (1500, 1500)
+        assert not runner.read_everything
 
 
 async def test_a_run_in_a_hurry_reads_no_further(tmp_path: Path) -> None:

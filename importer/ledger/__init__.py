@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from hashlib import blake2b
-from typing import Protocol, assert_never
+from typing import NamedTuple, Protocol, assert_never
 
 from importer.model import (
     Application,
@@ -97,8 +97,7 @@ class Known:
     """None for a lead in doubt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """A row that was read, as the ledger keeps it."""
 
     sheet: int
@@ -118,8 +117,7 @@ class Entry:
     """What a results file tells of the lead, to be taken over where the ledger knows less."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What the ledger knows of a row that was enrolled."""
 
     outcome: OutcomeName | None

@@ -10,8 +10,8 @@ from importer import failpoints
 from importer.errors import UsageError
 from importer.failpoints import Point
 from importer.ledger import Answer, GivenAnswer, LeadState, OpenLead, Said, state_answered
+from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import packed
-from importer.ledger.statements import checksum_after
 from importer.model import ErrorInfo, Place
 
 _DOUBTFUL = frozenset({LeadState.IN_DOUBT, LeadState.IN_DOUBT_FOR_GOOD})
@@ -21,7 +21,7 @@ SELECT lead.id, sheet.source, sheet.name, lead.row, lead.customer_id, lead.state
        lead.application_id
 FROM lead JOIN sheet ON sheet.id = lead.sheet
 WHERE sheet.path = ? AND (lead.state IN (4, 5, 7, 8) OR lead.id IN (SELECT lead FROM answer))
-ORDER BY lead.sheet, lead.row
+ORDER BY (SELECT max(id) FROM sheet AS same WHERE same.path = sheet.path AND same.name = sheet.name), lead.row
 """
 
 _LAST = """

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from importer.ledger import NEVER_SENT, LeadState, Said, outcome_of, state_answered
@@ -32,18 +32,32 @@ _ANSWERS = {
 _TO_BE_SENT = '{"code":"not_created","message":"it was looked for and not found; run the same command again"}'
 
 _RESULTS = """
-SELECT entry.position, sheet.source, sheet.name, entry.row, entry.outcome, entry.customer_id, entry.problem,
-       entry.notes, lead.customer_id, lead.state, lead.run, lead.attempts, lead.application_id, lead.status,
-       lead.created_at, lead.error, answer.said, answer.answered_at, answer.answered_by
-FROM entry JOIN sheet ON sheet.id = entry.sheet LEFT JOIN lead ON lead.id = entry.lead
-LEFT JOIN answer ON answer.id = (SELECT max(id) FROM answer WHERE answer.lead = entry.lead)
-WHERE entry.run = ? AND entry.position > ? AND (? IS NULL OR sheet.path = ?)
-ORDER BY entry.position LIMIT ?
+SELECT sheet.source, sheet.name, entry.row + ifnull(lead.id - entry.lead, 0), entry.outcome,
+       ifnull(entry.customer_id, lead.customer_id), entry.problem, entry.notes, lead.state,
+       lead.run IS entry.run, lead.attempts, lead.application_id, lead.status, lead.created_at, lead.error,
+       answer.said, answer.answered_at, answer.answered_by
+FROM entry JOIN sheet ON sheet.id = entry.sheet
+LEFT JOIN lead ON lead.id BETWEEN entry.lead AND entry.lead + entry.rows - 1
+LEFT JOIN answer ON answer.id = (SELECT max(id) FROM answer WHERE answer.lead = lead.id)
+WHERE entry.run = ?1 AND entry.position BETWEEN ?2 AND ?3 AND (?4 IS NULL OR sheet.path = ?4)
+ORDER BY entry.position, lead.id
 """
 
+PAGE = 1000
+"""Positions of a run whose results are read together."""
 
-def page_of_results(connection: sqlite3.Connection, values: Sequence[object]) -> list[Sequence[Any]]:
-    return connection.execute(_RESULTS, values).fetchall()
+
+def page_of_results(
+    connection: sqlite3.Connection, run: int, first: int, path: str | None
+) -> list[Sequence[Any]] | None:
+    """Return what the rows of a run are from, those of one file; None if none begin at `first` or later.
+
+    They are of entries that begin at the :data:`PAGE` positions from `first` on.
+    """
+    (last,) = connection.execute("SELECT max(position) FROM entry WHERE run = ?", (run,)).fetchone()
+    if last is None or first > last:
+        return None
+    return connection.execute(_RESULTS, (run, first, first + PAGE - 1, path)).fetchall()
 
 
 def application_ids(connection: sqlite3.Connection) -> Callable[[str], bool]:
@@ -81,40 +95,42 @@ def leads_sent(connection: sqlite3.Connection, customers: Set[str], environment:
     return found
 
 
+@cache
 def outcome_in(outcome: str | None, state: int | None, same_run: bool) -> OutcomeName:
     if state is None or outcome is not None:
         return OutcomeName(outcome or OutcomeName.INVALID)
     return outcome_of(LeadState(state), same_run=same_run)
 
 
-def result_row(run: int, values: Sequence[Any]) -> ResultRow:
+def result_row(values: Sequence[Any]) -> ResultRow:
     (
-        _,
         source,
         sheet,
         row,
         fixed,
-        invalid_customer_id,
+        customer_id,
         problem,
         notes,
-        customer_id,
         state,
-        lead_run,
+        same_run,
         attempts,
         application_id,
         status,
         created_at,
         error,
-        *answer,
+        said,
+        answered_at,
+        answered_by,
     ) = values
-    outcome = outcome_in(fixed, state, lead_run == run)
-    sent = lead_run == run and outcome is not OutcomeName.DUPLICATE
+    outcome = outcome_in(fixed, state, same_run)
+    sent = same_run and outcome is not OutcomeName.DUPLICATE
     # What an earlier run met is told only of a row that is held for it.
     held = outcome in (OutcomeName.REJECTED, OutcomeName.IN_DOUBT)
     told = problem or (error if held or (sent and outcome is not OutcomeName.EXISTING) else None)
-    kept = json.loads(notes) if notes else []
-    if (said := _note_of_answer(state, *answer)) and outcome is not OutcomeName.DUPLICATE:
-        kept.append(said)
+    kept = tuple(json.loads(notes)) if notes else ()
+    # An answer that does not hold any more is not told.
+    if said and state == state_answered(Said(said)) and outcome is not OutcomeName.DUPLICATE:
+        kept += (f"{_ANSWERS[Said(said)]}, as {answered_by} answered at {answered_at}",)
         told = (
             told
             if outcome is OutcomeName.IN_DOUBT
@@ -122,30 +138,18 @@ def result_row(run: int, values: Sequence[Any]) -> ResultRow:
             if outcome is OutcomeName.FAILED
             else None
         )
+    # By position, which takes half as long as by name.
     return ResultRow(
-        place=Place(source, sheet, row),
-        customer_id=str(_first_known(invalid_customer_id, customer_id, "")),
-        outcome=outcome,
-        application=None
+        Place(source, sheet, row),
+        "" if customer_id is None else str(customer_id),
+        outcome,
+        None
         if application_id is None
-        else Application(
-            application_id=str(application_id), status=status or "", created_at=moment(created_at)
-        ),
-        attempts=attempts or 0 if sent else 0,
-        error=ErrorInfo(**{"code": "", "message": ""} | json.loads(told)) if told else None,
-        notes=tuple(kept),
+        else Application(str(application_id), status or "", moment(created_at)),
+        attempts or 0 if sent else 0,
+        ErrorInfo(**{"code": "", "message": ""} | json.loads(told)) if told else None,
+        kept,
     )
-
-
-def _note_of_answer(state: int | None, said: str | None, at: str | None, by: str | None) -> str:
-    """Return what is told of the last answer about a lead, if it still holds."""
-    if said is None or state != state_answered(Said(said)):
-        return ""
-    return f"{_ANSWERS[Said(said)]}, as {by} answered at {at}"
-
-
-def _first_known(*values: object) -> object:
-    return next(value for value in values if value is not None)
 
 
 def storable(text: str) -> str:
@@ -180,8 +184,15 @@ def _day(text: str) -> int | None:
 def moment(packed: int | str | None) -> str:
     """Return a moment that :func:`packed_moment` has packed; empty for none."""
     if isinstance(packed, int):
-        return f"{(_EPOCH + packed * _MILLISECOND).isoformat(timespec='milliseconds')[:-6]}Z"
+        seconds, milliseconds = divmod(packed, 1000)
+        return f"{_second(seconds)}.{milliseconds:03}Z"
     return packed or ""
+
+
+@lru_cache
+def _second(seconds: int) -> str:
+    """Return the moment so many seconds after the epoch; leads of one second mostly follow each other."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]
 
 
 def packed_error(error: ErrorInfo) -> str:

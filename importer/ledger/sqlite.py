@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Self
 
 from importer import failpoints
-from importer.errors import InternalError, UsageError
+from importer.errors import InternalError, LedgerError, UsageError
 from importer.failpoints import Point
 from importer.ledger import (
     Answer,
@@ -35,12 +35,12 @@ from importer.ledger import (
     statements,
     steps,
 )
+from importer.ledger.enrolling import Enrolment
 from importer.ledger.locks import ProcessLock
 from importer.ledger.rows import (
+    PAGE,
     application_ids,
     leads_sent,
-    packed_error,
-    packed_json,
     page_of_results,
     result_row,
     storable,
@@ -48,8 +48,6 @@ from importer.ledger.rows import (
 from importer.ledger.steps import Step
 from importer.ledger.writer import SqliteWriter, Together
 from importer.model import OutcomeName, ResultRow, RowEnd
-
-_PAGE = 1000
 
 _STEPS = Together(steps.take, steps.take_at_once)
 
@@ -69,7 +67,7 @@ class SqliteLedger:
         self._clock = clock
         self._lock = ProcessLock(self.path, f"the ledger {self.path}")
         self._writer: SqliteWriter | None = None
-        self._positions = count(1)
+        self._enrolment = Enrolment(0)
 
     def __enter__(self) -> Self:
         """Open the ledger."""
@@ -107,8 +105,7 @@ class SqliteLedger:
 
     async def begin_run(self, start: RunStart) -> int:
         """See :meth:`importer.ledger.Ledger.begin_run`."""
-        self._positions = count(1)
-        return await self._open_writer.ask(
+        run = await self._open_writer.ask(
             lambda connection: (
                 connection.execute(
                     "INSERT INTO run (name, environment, base_url, started_at) VALUES (?, ?, ?, ?)",
@@ -117,6 +114,8 @@ class SqliteLedger:
                 or 0
             )
         )
+        self._enrolment = Enrolment(run)
+        return run
 
     async def add_sheet(self, run: int, source: str, path: str, name: str) -> int:
         """See :meth:`importer.ledger.Ledger.add_sheet`."""
@@ -134,9 +133,14 @@ class SqliteLedger:
         self, run: int, entries: Sequence[Entry], policy: Policy, *, most: int | None = None
     ) -> list[Standing]:
         """See :meth:`importer.ledger.Ledger.enrol`."""
-        return await self._open_writer.ask(
-            lambda connection: self._enrol(connection, run, entries, policy, most)
-        )
+        enrolment = self._enrolment
+        try:
+            return await self._open_writer.ask(
+                lambda connection: enrolment.enrol(connection, run, entries, policy, most)
+            )
+        except LedgerError:
+            enrolment.failed = True
+            raise
 
     async def intend(self, run: int, lead: int, attempts: int) -> None:
         """See :meth:`importer.ledger.Ledger.intend`."""
@@ -162,13 +166,12 @@ class SqliteLedger:
 
     def result_rows(self, run: int, path: str | None = None) -> Iterator[ResultRow]:
         """See :meth:`importer.ledger.Ledger.result_rows`."""
-        position = 0
         path = None if path is None else storable(path)
-        while page := self._open_writer.call(
-            partial(page_of_results, values=(run, position, path, path, _PAGE))
-        ):
-            yield from (result_row(run, values) for values in page)
-            position = page[-1][0]
+        for first in count(1, PAGE):
+            page = self._open_writer.call(partial(page_of_results, run=run, first=first, path=path))
+            if page is None:
+                return
+            yield from map(result_row, page)
 
     def knows_application(self) -> Callable[[str], bool]:
         """See :meth:`importer.ledger.Ledger.knows_application`."""
@@ -263,44 +266,3 @@ class SqliteLedger:
         steps.prepare(connection)
         statements.doubt_interrupted(connection)
         failpoints.reached(Point.DOUBT_WRITTEN)
-
-    def _enrol(
-        self,
-        connection: sqlite3.Connection,
-        run: int,
-        entries: Sequence[Entry],
-        policy: Policy,
-        most: int | None,
-    ) -> list[Standing]:
-        (first_sheet,) = connection.execute("SELECT min(id) FROM sheet WHERE run = ?", (run,)).fetchone()
-        standings: list[Standing] = []
-        values: list[tuple[object, ...]] = []
-        for entry in entries:
-            if most == 0:
-                break
-            notes = list(entry.notes)
-            if entry.key is None:
-                standing = Standing(OutcomeName.INVALID)
-            else:
-                standing, earlier = statements.stand(connection, entry, entry.key, first_sheet, policy)
-                notes += earlier
-            standings.append(standing)
-            if most is not None and standing.outcome is None:
-                most -= 1
-            own = standing.outcome in (OutcomeName.INVALID, OutcomeName.DUPLICATE, OutcomeName.REJECTED)
-            values.append(
-                (
-                    run,
-                    next(self._positions),
-                    entry.sheet,
-                    entry.row,
-                    standing.lead or None,
-                    str(standing.outcome) if own else None,
-                    storable(entry.customer_id) if entry.key is None and entry.customer_id else None,
-                    packed_error(entry.problem) if entry.problem else None,
-                    packed_json(notes) if notes else None,
-                )
-            )
-        connection.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
-        failpoints.reached(Point.ROWS_ENROLLED)
-        return standings

@@ -3,74 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
-from itertools import count
+from collections.abc import Mapping
 
 from importer import failpoints
-from importer.errors import InternalError
 from importer.failpoints import Point
-from importer.ledger import (
-    Entry,
-    Known,
-    LeadState,
-    Policy,
-    Standing,
-    copy_key,
-    is_doubtful,
-    standing_outcome,
-    state_adopted,
-)
-from importer.ledger.rows import outcome_in, packed, packed_error, packed_json, packed_moment
-from importer.model import ErrorInfo, OutcomeName, Place
+from importer.ledger import LeadState
+from importer.ledger.checksums import checksum_after
+from importer.ledger.rows import outcome_in, packed_error, packed_json
+from importer.model import ErrorInfo, OutcomeName
 
 SCHEMA_VERSION = 3
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
-
-_PRIME = 2**31 - 1
-
-# Each below 2**29, so that no sum of products leaves the 64 bits of SQLite, after which it would be a float.
-_FACTORS = {
-    "key": 472_882_027,
-    "customer_id": 479_001_599,
-    "state": 451_990_223,
-    "run": 387_420_489,
-    "attempts": 268_435_399,
-    "application_id": 314_606_869,
-}
-
-
-def checksum(**values: str) -> str:
-    """Return the SQL of the checksum that a lead must have (:mod:`importer.ledger.guards`).
-
-    `values` are the SQL of columns that are something else than in the table. It is a sum modulo a prime,
-    which no change of a single byte leaves as it was. Keys and ids that are no numbers go through the
-    function ``checksum_of``.
-    """
-    return _in_range(_sum_of(values.get(column, f"lead.{column}"), column) for column in _FACTORS)
-
-
-def checksum_after(**values: str) -> str:
-    """Return the SQL of the checksum of a lead once the columns in `values` have become that.
-
-    It goes on from the checksum that is there. So SQLite needs no function of Python's for it, which would
-    have to win the interpreter from the thread that sends; and a lead that was altered is not made good.
-    """
-    changes = (
-        f"{_sum_of(value, column)} - {_sum_of(f'lead.{column}', column)}" for column, value in values.items()
-    )
-    return _in_range(["lead.checksum", *changes])
-
-
-def _sum_of(value: str, column: str) -> str:
-    if column == "key" or column.endswith("_id"):
-        value = f"iif(typeof({value}) IN ('text', 'blob'), checksum_of({value}), {value})"
-    return f"coalesce({value}, -1) % {_PRIME} * {_FACTORS[column]}"
-
-
-def _in_range(terms: Iterable[str]) -> str:
-    return f"(({' + '.join(terms)}) % {_PRIME} + {_PRIME}) % {_PRIME}"
-
 
 LEAD_TABLE = """
 CREATE TABLE lead (
@@ -142,23 +86,12 @@ CREATE TABLE entry (
     customer_id TEXT,
     problem TEXT,               -- JSON of ErrorInfo
     notes TEXT,                 -- JSON, a list
+    rows INTEGER NOT NULL DEFAULT 1,    -- that follow each other from this one on, as their leads do
     PRIMARY KEY (run, position)
 ) STRICT, WITHOUT ROWID;
 {ANSWER_TABLE.strip()};
 {WRITTEN_TABLE.strip()}
 """
-
-
-_INSERT_LEAD = f"""
-INSERT INTO lead (key, customer_id, state, sheet, row, checksum)
-VALUES (?1, ?2, ?3, ?4, ?5, {
-    checksum(key="?1", customer_id="?2", state="?3", run="NULL", attempts="NULL", application_id="NULL")
-})
-"""  # noqa: S608 - made of constants
-
-_ADOPTED_DOUBT = ErrorInfo(
-    code="adopted_doubt", message="a results file that was adopted tells that it may exist"
-)
 
 
 def has_tables(connection: sqlite3.Connection) -> bool:
@@ -176,66 +109,6 @@ def doubt_interrupted(connection: sqlite3.Connection) -> None:
         f"UPDATE lead SET state = ?1, error = ?2, checksum = {checksum_after(state='?1')} WHERE state = ?3",  # noqa: S608 - made of constants
         (LeadState.IN_DOUBT, packed_error(lost), LeadState.SENDING),
     )
-
-
-def stand(
-    connection: sqlite3.Connection, entry: Entry, key: bytes, first_sheet: int, policy: Policy
-) -> tuple[Standing, list[str]]:
-    """Return how an entry stands, its lead enrolled, and what is to be noted of it."""
-    for number in count():
-        copy = copy_key(key, number)
-        found = connection.execute(
-            "SELECT lead.id, state, lead.sheet, row, sheet.source, sheet.name FROM lead "
-            "JOIN sheet ON sheet.id = lead.sheet WHERE key = ?",
-            (copy,),
-        ).fetchone()
-        if found is None:
-            lead = (
-                connection.execute(
-                    _INSERT_LEAD,
-                    (copy, packed(entry.customer_id), LeadState.PENDING, entry.sheet, entry.row),
-                ).lastrowid
-                or 0
-            )
-            state = adopt(connection, lead, LeadState.PENDING, None if number else entry.known)
-            return _standing(lead, state, policy), []
-        lead, state, sheet, row, source, name = found
-        same_run = sheet >= first_sheet
-        if policy.send_duplicates and (same_run or state == LeadState.CREATED):
-            continue
-        if same_run:
-            outcome = standing_outcome(LeadState(state), same_run=True, policy=policy)
-            return Standing(outcome, lead), [f"the same lead stands in {Place(source, name, row)}"]
-        connection.execute("UPDATE lead SET sheet = ?, row = ? WHERE id = ?", (entry.sheet, entry.row, lead))
-        known = None if number else entry.known
-        return _standing(lead, adopt(connection, lead, LeadState(state), known), policy), []
-    raise InternalError("A lead has no end of copies; please report it.")
-
-
-def _standing(lead: int, state: LeadState, policy: Policy) -> Standing:
-    outcome = standing_outcome(state, same_run=False, policy=policy)
-    return Standing(outcome, lead, doubtful=is_doubtful(state))
-
-
-def adopt(connection: sqlite3.Connection, lead: int, state: LeadState, known: Known | None) -> LeadState:
-    """Take over what is known of a lead from elsewhere, unless it is created; return its state then."""
-    if known is None or state is LeadState.CREATED or (adopted := state_adopted(state, known)) is state:
-        return state
-    application = known.application
-    told = None if application else packed_error(_ADOPTED_DOUBT)
-    connection.execute(
-        "UPDATE lead SET state = ?1, application_id = ?2, status = ?3, created_at = ?4, error = ?5, "  # noqa: S608 - made of constants
-        f"checksum = {checksum_after(state='?1', application_id='?2')} WHERE id = ?6",
-        (
-            adopted,
-            packed(application.application_id) if application else None,
-            application.status if application else None,
-            packed_moment(application.created_at) if application else None,
-            told,
-            lead,
-        ),
-    )
-    return adopted
 
 
 def end_run(
@@ -256,9 +129,9 @@ def end_run(
 def last_run(connection: sqlite3.Connection, path: str) -> int | None:
     """Return the newest run that read the file at `path`, but for a killed one that read less of it."""
     last: int | None = None
-    most = -1
+    most = -1.0
     for run, ended, rows in connection.execute(
-        "SELECT sheet.run, run.summary IS NOT NULL, count(entry.position) FROM sheet "
+        "SELECT sheet.run, run.summary IS NOT NULL, total(entry.rows) FROM sheet "
         "JOIN run ON run.id = sheet.run LEFT JOIN entry ON entry.run = sheet.run AND entry.sheet = sheet.id "
         "WHERE sheet.path = ? GROUP BY sheet.run ORDER BY sheet.run DESC",
         (path,),
@@ -273,9 +146,12 @@ def last_run(connection: sqlite3.Connection, path: str) -> int | None:
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
     """Return how many rows of a run stand at each outcome."""
     counts = dict.fromkeys(OutcomeName, 0)
+    # In two steps, of which the first sorts no more than the leads of one entry.
     for outcome, state, same_run, rows in connection.execute(
-        "SELECT entry.outcome, lead.state, lead.run = entry.run, count(*) FROM entry "
-        "LEFT JOIN lead ON lead.id = entry.lead WHERE entry.run = ? GROUP BY 1, 2, 3",
+        "SELECT outcome, state, same_run, sum(rows) FROM ("
+        "SELECT entry.outcome, lead.state, lead.run IS entry.run AS same_run, count(*) AS rows FROM entry "
+        "LEFT JOIN lead ON lead.id BETWEEN entry.lead AND entry.lead + entry.rows - 1 "
+        "WHERE entry.run = ? GROUP BY entry.position, 2, 3) GROUP BY 1, 2, 3",
         (run,),
     ):
         counts[outcome_in(outcome, state, bool(same_run))] += rows

@@ -16,8 +16,8 @@ from importer import failpoints
 from importer.errors import ImporterError, InternalError
 from importer.failpoints import Point
 from importer.ledger import EARLIER_DOUBT, SENDABLE, LeadState, state_after
+from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import packed, packed_error, packed_moment
-from importer.ledger.statements import checksum_after
 from importer.model import Created, RowEnd
 
 

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from importer.errors import UsageError
-from importer.model import ResultRow
+from importer.model import Application, ResultRow
 from importer.results.replacing import replacing
 from importer.results.tables import Cell, Table, write_csv, write_json_lines, write_workbook
 
@@ -36,6 +36,8 @@ COLUMNS: tuple[str, ...] = tuple(COLUMN_WIDTHS)
 
 SUFFIXES = (".csv", ".jsonl", ".xlsx")
 """What the name of a results file may end in; it decides the format."""
+
+_NO_APPLICATION = Application(application_id="", status="", created_at="")
 
 
 def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
@@ -75,20 +77,19 @@ def write_summary(path: Path, summary: Mapping[str, object]) -> None:
 
 def result_cells(row: ResultRow) -> list[Cell]:
     """Return the cells of `row` without its notes, which each format writes in its own way."""
-    application, error = row.application, row.error
+    place, customer_id, outcome, application, attempts, error, _ = row
+    told = application or _NO_APPLICATION
+    if error is None:
+        return [*place, customer_id, str(outcome), *told, attempts, None, "", "", "", ""]
     return [
-        row.place.source,
-        row.place.sheet,
-        row.place.row,
-        row.customer_id,
-        row.outcome.value,
-        application.application_id if application else "",
-        application.status if application else "",
-        application.created_at if application else "",
-        row.attempts,
-        error.http_status if error else None,
-        error.code if error else "",
-        error.reason if error else "",
-        error.message if error else "",
-        error.request_id if error else "",
+        *place,
+        customer_id,
+        str(outcome),
+        *told,
+        attempts,
+        error.http_status,
+        error.code,
+        error.reason,
+        error.message,
+        error.request_id,
     ]

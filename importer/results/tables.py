@@ -79,7 +79,9 @@ def write_csv(file: IO[bytes], headers: Sequence[str], rows: Iterable[Sequence[C
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
     lines = csv.writer(text, lineterminator="\r\n")
     lines.writerow(map(defuse, headers))
-    lines.writerows([defuse(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    lines.writerows(
+        [defuse(cell) if cell and isinstance(cell, str) else cell for cell in row] for row in rows
+    )
     text.flush()
     # Else the end of the wrapper would close a file that is not its own.
     text.detach()
