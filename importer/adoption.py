@@ -44,11 +44,11 @@ def adopted(paths: Sequence[Path], inputs: Sequence[Input], selection: Selection
     customers: defaultdict[str, Standing] = defaultdict(Standing)
     for given in inputs:
         for chunk in given.leads():
-            for _, lead in chunk:
-                if isinstance(lead, Lead):
-                    standing = customers[lead.customer_id]
-                    standing.places.add(lead.place)
-                    standing.keys.add(_NOBODY.key_of(lead))
+            leads = [lead for _, lead in chunk if isinstance(lead, Lead)]
+            for lead, key in zip(leads, _NOBODY.keys_of(leads), strict=True):
+                standing = customers[lead.customer_id]
+                standing.places.add(lead.place)
+                standing.keys.add(key)
     told = Told(rows, dict(customers))
     if astray := told.astray():
         names = ", ".join(map(str, paths))

@@ -7,10 +7,9 @@ keys do not. The ledger keeps only the hash, so that it holds no names, phones o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 
-from importer.inputs import serialised
+from importer.inputs import serialised, serialised_by_key
 
 KEY_BYTES = 16
 
@@ -28,13 +27,21 @@ def lead_key(account: str, environment: str, customer_id: str, inputs: Mapping[s
 
     128 bits keep the chance that any two of ten million leads collide below 1e-24.
     """
-    hashed = _begun(account, environment).copy()
-    hashed.update(f",{serialised(customer_id)},{serialised(inputs, sort_keys=True)}]".encode())
-    return hashed.digest()
+    (key,) = lead_keys(account, environment, [(customer_id, inputs)])
+    return key
 
 
-@lru_cache
-def _begun(account: str, environment: str) -> hashlib.blake2b:
-    """Return what has hashed the beginning of a list in JSON that goes on with a lead."""
+def lead_keys(
+    account: str, environment: str, leads: Sequence[tuple[str, Mapping[str, object]]]
+) -> list[bytes]:
+    """Return what :func:`lead_key` does of each lead, given as its customer id and its inputs."""
+    # What is hashed is a list in JSON, of account, environment, customer id and inputs.
     beginning = serialised([account, environment]).removesuffix("]")
-    return hashlib.blake2b(beginning.encode(), digest_size=KEY_BYTES)
+    begun = hashlib.blake2b(beginning.encode(), digest_size=KEY_BYTES)
+    keys = []
+    texts = serialised_by_key([inputs for _, inputs in leads])
+    for (customer_id, _), text in zip(leads, texts, strict=True):
+        hashed = begun.copy()
+        hashed.update(f",{serialised(customer_id)},{text}]".encode())
+        keys.append(hashed.digest())
+    return keys

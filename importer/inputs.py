@@ -7,13 +7,13 @@ of these. A float never is among them: ``0.1`` has no exact one, and 20 digits d
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 _in_order = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _by_key = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True).encode
-_text = json.encoder.encode_basestring
+_text: Callable[[Any], str] = json.encoder.encode_basestring
 
 
 def serialised(value: object, *, sort_keys: bool = False) -> str:
@@ -24,17 +24,27 @@ def serialised(value: object, *, sort_keys: bool = False) -> str:
     """
     plain = _by_key if sort_keys else _in_order
     try:
-        if isinstance(value, dict):
-            # Of texts alone, as nearly all inputs are, without the encoder that `json` makes anew each time.
-            keys = sorted(value) if sort_keys else value
-            return f"{{{','.join([f'{_text(key)}:{_text(value[key])}' for key in keys])}}}"
-    except TypeError:
-        pass
-    try:
         return plain(value)
     except TypeError:
         # The json module knows no Decimal. Few leads have one, so the others are not looked through first.
         return _with_decimals(value, plain, sort_keys=sort_keys)
+
+
+def serialised_by_key(values: Sequence[Mapping[str, object]]) -> list[str]:
+    """Return what :func:`serialised` does of each of `values`, with sorted keys.
+
+    Where all have the same keys and texts alone, as inputs of one sheet mostly do, it takes half as long.
+    """
+    names = sorted(values[0]) if values else []
+    pattern = ",".join([f"{_text(name).replace('%', '%%')}:%s" for name in names])
+    try:
+        if any(len(value) != len(names) for value in values):
+            raise KeyError
+        columns = [[_text(value[name]) for value in values] for name in names]
+    except (KeyError, TypeError):
+        return [serialised(value, sort_keys=True) for value in values]
+    rows = zip(*columns, strict=True) if columns else [()] * len(values)
+    return list(map(f"{{{pattern}}}".__mod__, rows))
 
 
 def _with_decimals(value: object, plain: Callable[[object], str], *, sort_keys: bool) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from importer.errors import MappingError, SheetError, UsageError
-from importer.identity import lead_key
+from importer.identity import lead_key, lead_keys
 from importer.ledger import Entry
 from importer.ledger.told import Told
 from importer.mapping import SheetMapping, choose_mapping, header_score
@@ -55,6 +55,10 @@ class Identity:
     def key_of(self, lead: Lead) -> bytes:
         """Return the key of `lead` in the ledger."""
         return lead_key(self.account, self.environment, lead.customer_id, lead.inputs)
+
+    def keys_of(self, leads: Sequence[Lead]) -> list[bytes]:
+        """Return the keys of `leads`, as :meth:`key_of` does of each."""
+        return lead_keys(self.account, self.environment, [(lead.customer_id, lead.inputs) for lead in leads])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,27 +223,21 @@ def _without_example(sheet: Sheet) -> tuple[Sheet, str]:
     return replace(sheet, read=read, height=max(sheet.height - 1, 0), beginning=tuple(following)), notice
 
 
-def entry_of(
-    sheet: int, row: Row, lead: Lead | InvalidRow, identity: Identity, told: Told | None = None
-) -> Entry:
-    """Return how the ledger keeps a row of the sheet with this number, and what is `told` of it elsewhere."""
-    if isinstance(lead, InvalidRow):
-        return Entry(
-            sheet=sheet,
-            row=row.place.row,
-            customer_id=lead.customer_id,
-            key=None,
-            problem=problem_text(lead.problems),
-            notes=tuple(map(str, lead.notes)),
-        )
-    return Entry(
-        sheet=sheet,
-        row=row.place.row,
-        customer_id=lead.customer_id,
-        key=identity.key_of(lead),
-        notes=tuple(map(str, lead.notes)) if lead.notes else (),
-        known=told.take(lead.place, lead.customer_id) if told else None,
-    )
+def entries_of(
+    sheet: int, leads: Sequence[Lead | InvalidRow], identity: Identity, told: Told | None = None
+) -> list[Entry]:
+    """Return how the ledger keeps rows of this sheet, with what is `told` of them elsewhere."""
+    keys = iter(identity.keys_of([lead for lead in leads if isinstance(lead, Lead)]))
+    entries = []
+    for lead in leads:
+        notes = tuple(map(str, lead.notes)) if lead.notes else ()
+        if isinstance(lead, InvalidRow):
+            problem = problem_text(lead.problems)
+            entries.append(Entry(sheet, lead.place.row, lead.customer_id, None, problem, notes))
+        else:
+            known = told.take(lead.place, lead.customer_id) if told else None
+            entries.append(Entry(sheet, lead.place.row, lead.customer_id, next(keys), None, notes, known))
+    return entries
 
 
 def problem_text(problems: Iterable[RowProblem]) -> ErrorInfo:

@@ -22,7 +22,7 @@ from importer.attempts import (
     Surroundings,
 )
 from importer.errors import ImporterError, StoppedError, unexpected
-from importer.intake import Identity, Input, entry_of
+from importer.intake import Identity, Input, entries_of
 from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
 from importer.model import (
@@ -195,10 +195,9 @@ class Runner:
         self, chunks: Iterator[list[tuple[Row, Lead | InvalidRow]]], sheet: int
     ) -> list[tuple[Lead | InvalidRow, Entry]]:
         """Return the next chunk of a sheet, with what the ledger keeps of each row; empty at the end."""
-        work = self._work
-        return [
-            (lead, entry_of(sheet, row, lead, work.identity, work.told)) for row, lead in next(chunks, ())
-        ]
+        leads = [lead for _, lead in next(chunks, ())]
+        entries = entries_of(sheet, leads, self._work.identity, self._work.told)
+        return list(zip(leads, entries, strict=True))
 
     async def _enrol(
         self, chunk: Sequence[tuple[Lead | InvalidRow, Entry]], left: int | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from importer.identity import lead_key
-from importer.inputs import leaves, serialised, shown
+from importer.identity import KEY_BYTES, lead_key, lead_keys
+from importer.inputs import leaves, serialised, serialised_by_key, shown
 from importer.model import Lead, Place
 from importer.operations import create_application
 
@@ -70,6 +71,14 @@ def test_what_is_read_again_is_what_was_written(inputs: dict[str, Any], sort_key
 def test_without_decimals_it_is_what_the_standard_library_writes(inputs: dict[str, Any]) -> None:
     plain = json.loads(serialised(inputs), parse_float=str)
     assert serialised(plain) == json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+
+
+@given(values=st.lists(INPUTS, max_size=4) | st.lists(st.fixed_dictionaries({"a%s": TEXT, '"': TEXT})))
+def test_many_inputs_are_each_what_they_are_alone(values: list[dict[str, Any]]) -> None:
+    alone = [serialised(value, sort_keys=True) for value in values]
+    assert serialised_by_key(values) == alone
+    keys = [blake2b(f'["a","local","1",{text}]'.encode(), digest_size=KEY_BYTES).digest() for text in alone]
+    assert lead_keys("a", "local", [("1", value) for value in values]) == keys
 
 
 def test_the_request_has_the_inputs_in_their_order_with_exact_numbers() -> None:

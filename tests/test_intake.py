@@ -15,13 +15,13 @@ from importer.intake import (
     Identity,
     Input,
     Selection,
-    entry_of,
+    entries_of,
     open_inputs,
     path_of,
     problem_text,
 )
 from importer.ledger import Entry
-from importer.model import ErrorInfo, InvalidRow, Lead, Place, Remark, Row, RowProblem
+from importer.model import ErrorInfo, InvalidRow, Lead, Place, Remark, RowProblem
 from importer.results import COLUMNS
 from importer.settings import Settings
 from tests.support import write_leads
@@ -386,14 +386,13 @@ def test_the_example_row_of_every_sheet_is_left_out(tmp_path: Path) -> None:
 # What the ledger keeps
 
 PLACE = Place("leads.csv", "", 7)
-ROW = Row(PLACE, JOHN)
 IDENTITY = Identity("account", "sandbox")
 NOTE = Remark("repair", "separators", "phone", "a note")
 
 
 def test_a_lead_is_kept_by_its_key_and_without_its_inputs() -> None:
     lead = Lead(PLACE, "1333", {"name": "John"}, (NOTE,))
-    entry = entry_of(3, ROW, lead, IDENTITY)
+    (entry,) = entries_of(3, [lead], IDENTITY)
     assert entry == Entry(
         sheet=3,
         row=7,
@@ -412,7 +411,7 @@ def test_account_and_environment_tell_leads_apart() -> None:
 
 def test_a_row_that_is_no_lead_is_kept_with_all_its_problems_and_no_key() -> None:
     problems = (RowProblem("missing", "fill it in", "name"), RowProblem("too_many_cells", "remove them"))
-    entry = entry_of(3, ROW, InvalidRow(PLACE, problems, "1333", (NOTE,)), IDENTITY)
+    (entry,) = entries_of(3, [InvalidRow(PLACE, problems, "1333", (NOTE,))], IDENTITY)
     assert entry == Entry(
         sheet=3,
         row=7,

@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -219,3 +219,50 @@ async def test_nothing_is_enrolled_any_more_in_a_run_whose_transaction_has_faile
         await run.enrol(3)
     later: Reading = await reading(ledger)
     assert [standing.outcome for standing in await later.enrol(1, 2, 3)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"row": 6},
+        {"sheet": 3},
+        {"key": key_of(99)},
+        {"key": key_of(1)},
+        {"notes": ("a note",)},
+        {"known": Known(APPLICATION)},
+        {"key": None, "problem": PROBLEM},
+    ],
+)
+async def test_one_row_that_is_not_as_it_was_is_seen_among_those_that_are(
+    ledger: SqliteLedger, change: dict[str, Any]
+) -> None:
+    first = await reading(ledger)
+    await first.enrol(*range(10))
+    again = await reading(ledger)
+    await ledger.add_sheet(again.run, "leads.csv", "/data/leads.csv", "Two")
+    await again.enrol(*range(5))
+    entries = [again.entry(customer) for customer in range(5, 10)]
+    entries[3] = entries[3]._replace(**change)
+    standings = await ledger.enrol(again.run, entries, HOLD)
+    plain = [Standing(None, number + 1) for number in range(5, 10)]
+    assert standings[:3] + standings[4:] == plain[:3] + plain[4:]
+    expected = {
+        "known": Standing(OutcomeName.EXISTING, 9),
+        "problem": Standing(OutcomeName.INVALID),
+        "key": Standing(None, 11) if change.get("key") == key_of(99) else Standing(OutcomeName.DUPLICATE, 2),
+    }
+    assert standings[3] == next(
+        (expected[name] for name in ("problem", "known", "key") if name in change), plain[3]
+    )
+    found = again.results()
+    assert [row.place.row for row in found] == [2, 3, 4, 5, 6, 7, 8, 9, change.get("row", 10), 11]
+    assert found[8].place.sheet == ("Two" if "sheet" in change else "")
+
+
+async def test_rows_whose_leads_ended_in_different_ways_stand_each_in_its_own(ledger: SqliteLedger) -> None:
+    first = await reading(ledger)
+    standings = await first.enrol(*range(6))
+    await first.send(standings[4].lead, CREATED)
+    again = await reading(ledger)
+    await again.enrol(0, 1, 2)
+    assert [standing.outcome for standing in await again.enrol(3, 4, 5)] == [None, OutcomeName.EXISTING, None]

@@ -13,7 +13,7 @@ import pytest
 from openpyxl import Workbook, load_workbook  # type: ignore[import-untyped]
 
 from importer.errors import LedgerError, ResultsError, SheetError, UsageError
-from importer.intake import Identity, Input, Selection, entry_of, open_inputs
+from importer.intake import Identity, Input, Selection, entries_of, open_inputs
 from importer.ledger import Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import Application, Created, ErrorInfo, Failed, InDoubt, Rejected, RowEnd
@@ -63,7 +63,7 @@ async def imported(
         sheet = await ledger.add_sheet(run, given.sheet.source, given.path, given.sheet.name)
         rows = [pair for chunk in given.leads() for pair in chunk][:left]
         left = None if left is None else left - len(rows)
-        entries = [entry_of(sheet, row, lead, IDENTITY) for row, lead in rows]
+        entries = entries_of(sheet, [lead for _, lead in rows], IDENTITY)
         standings = await ledger.enrol(run, entries, Policy())
         for entry, standing in zip(entries, standings, strict=True):
             if standing.outcome is None and (end := ends.get(entry.customer_id)):

@@ -9,6 +9,7 @@ import hmac
 import random
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,11 @@ from importer.errors import InternalError, LedgerError, StoppedError
 from importer.faults import parse_fault
 from importer.identity import account_id
 from importer.importing import import_files
-from importer.intake import Identity, Selection, entry_of, open_inputs
+from importer.intake import Identity, Selection, entries_of, open_inputs
 from importer.ledger import Entry, Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
-from importer.model import InDoubt, OutcomeName, Row, TryAgain
+from importer.model import InDoubt, Lead, OutcomeName, TryAgain
 from importer.runner import RowEnded, Runner, Time, Work
 from importer.settings import load_settings
 from importer.transport import Transport
@@ -293,12 +294,12 @@ async def test_a_watcher_that_fails_does_not_change_the_run(tmp_path: Path) -> N
 async def test_a_mistake_while_reading_stops_the_sending_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(sheet: int, row: Row, *more: Any) -> Entry:
-        if row.place.row > 1001:
+    def fail(sheet: int, leads: Sequence[Lead], *more: Any) -> list[Entry]:
+        if leads and leads[-1].place.row > 1001:
             raise KeyError("Nguyễn Văn A")
-        return entry_of(sheet, row, *more)
+        return entries_of(sheet, leads, *more)
 
-    monkeypatch.setattr("importer.runner.entry_of", fail)
+    monkeypatch.setattr("importer.runner.entries_of", fail)
     slow = parse_fault("delay:seconds=0.2")
     async with LocalApi(LOCAL_CREDENTIALS, faults=[slow]) as api:
         runner = await run_over(write_leads(tmp_path / "leads.csv", 2000), api.base_url)

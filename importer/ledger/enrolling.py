@@ -11,7 +11,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain, count, repeat
 from typing import Any, NamedTuple
 
 from importer import failpoints
@@ -42,6 +42,12 @@ WITH given (number, key) AS (VALUES {rows})
 SELECT json_group_array(given.number), json_group_array(lead.id), json_group_array(lead.state),
        json_group_array(lead.sheet), json_group_array(lead.row)
 FROM given CROSS JOIN lead ON lead.key = given.key
+"""
+
+_UNMOVED = """
+SELECT group_concat(hex(key), ''), min(state), max(state), min(sheet), max(sheet), min(row - id),
+       max(row - id)
+FROM lead WHERE id BETWEEN ?1 AND ?1 + ?2 - 1
 """
 
 _FOLLOWING = """
@@ -156,6 +162,8 @@ class _Chunk:
         (last,) = self._connection.execute("SELECT max(id) FROM lead").fetchone()
         self._next_lead = (last or 0) + 1
         self._taken.extend(bytes(max(self._next_lead + len(entries) - len(self._taken), 0)))
+        if most is None and (unmoved := self._unmoved(entries)):
+            return unmoved
         self._find([entry.key for entry in entries if entry.key is not None])
         standings: list[Standing] = []
         plain: _Stretch | None = None
@@ -182,6 +190,37 @@ class _Chunk:
         self._enrolment.expected = plain.lead + plain.rows if plain and plain.rows > 1 else 0
         self._write()
         return standings
+
+    def _unmoved(self, entries: Sequence[Entry]) -> list[Standing] | None:
+        """Note rows that are all as they were when they were read last, and return how they stand.
+
+        None if they are not, or their leads not all in one state: then each is to be looked at.
+        """
+        first, rows = self._enrolment.expected, len(entries)
+        keys = [entry.key for entry in entries if not (entry.notes or entry.problem or entry.known)]
+        if not first or len(keys) < rows or self._policy.send_duplicates:
+            return None
+        found = self._connection.execute(_UNMOVED, (first, rows)).fetchone()
+        written, state, other_state, sheet, other_sheet, offset, other_offset = found
+        if written is None or (state, sheet, offset) != (other_state, other_sheet, other_offset):
+            return None
+        start = entries[0]
+        same = (
+            written == b"".join(filter(None, keys)).hex().upper()
+            and all(entry.sheet == start.sheet for entry in entries)
+            and [entry.row for entry in entries] == list(range(start.row, start.row + rows))
+            and offset == start.row - first
+            and self._sheet(sheet) is self._sheet(start.sheet)
+            and not any(self._taken[first : first + rows])
+        )
+        outcome, doubtful = self._end(state)
+        if not same or outcome in _OWN_OUTCOMES:
+            return None
+        self._taken[first : first + rows] = b"\1" * rows
+        self._note(_Stretch(start.sheet, start.row, first, rows))
+        self._enrolment.expected = first + rows
+        self._write()
+        return list(map(Standing, repeat(outcome), range(first, first + rows), repeat(doubtful)))
 
     def _find(self, keys: Sequence[bytes]) -> None:
         """Let the leads with these keys be known, as far as the ledger has them."""
@@ -214,11 +253,14 @@ class _Chunk:
                 self._moves.append(_Stretch(entry.sheet, entry.row, lead.number))
         self._taken[lead.number] = True
         state = lead.state if known is None else self._adopt(lead, known)
+        outcome, doubtful = self._end(state)
+        return Standing(outcome, lead.number, doubtful), ()
+
+    def _end(self, state: int) -> tuple[OutcomeName | None, bool]:
         if state not in self._ends:
             end = standing_outcome(LeadState(state), same_run=False, policy=self._policy)
             self._ends[state] = (end, is_doubtful(LeadState(state)))
-        outcome, doubtful = self._ends[state]
-        return Standing(outcome, lead.number, doubtful), ()
+        return self._ends[state]
 
     def _copy(self, key: bytes) -> tuple[bytes, _Lead | None]:
         """Return the key of the first copy of a lead that may be sent, and the copy if there is one."""
