@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
 from tests.bench import contestants, processes, records, servers, tables
+from tests.bench.__main__ import sizes_of
 from tests.bench.figures import (
     Detail,
     Figure,
@@ -337,6 +339,16 @@ def test_the_surroundings_tell_machine_versions_and_plan(workshop: Workshop) -> 
 
 
 # Servers, processes and contestants.
+
+
+def test_sizes_are_numbers_with_commas_the_smallest_first() -> None:
+    assert sizes_of("100000, 10000") == (10_000, 100_000)
+
+
+@pytest.mark.parametrize("text", ["", "many", "10,", "0", "-5", "1.5"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not a list"):
+        sizes_of(text)
 
 
 def test_a_bucket_lets_its_burst_through_and_then_the_rate() -> None:

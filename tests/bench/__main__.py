@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,11 @@ def bench(
     errors = Console(stderr=True, highlight=False)
     if install_peers:
         errors.print("Installing newman and drt.")
-        contestants.install_peers(folder / "peers")
+        try:
+            contestants.install_peers(folder / "peers")
+        except subprocess.CalledProcessError as error:
+            errors.print(f"Error: {error.cmd[0]} failed; what it said stands above.", style="red")
+            raise typer.Exit(1) from None
     found_newman, found_drt = contestants.find_peers(folder / "peers")
     workshop = Workshop(
         folder=folder,
@@ -62,15 +67,30 @@ def bench(
             rows=rows,
             peer_rows=peer_rows,
             limit_seconds=limit_seconds,
-            sizes=None if sizes is None else tuple(sorted(int(size) for size in sizes.split(","))),
+            sizes=None if sizes is None else sizes_of(sizes),
         ),
         nginx=servers.find_nginx(),
         newman=newman.absolute() if newman else found_newman,
         drt=drt.absolute() if drt else found_drt,
         say=errors.print,
     )
-    measurements = measure(workshop, parts or list(Name), json or folder / "measurements.json", errors)
+    try:
+        measurements = measure(workshop, parts or list(Name), json or folder / "measurements.json", errors)
+    except servers.ServerError as error:
+        errors.print(f"Error: {error}", style="red")
+        raise typer.Exit(1) from None
     show(measurements, as_markdown=markdown)
+
+
+def sizes_of(text: str) -> tuple[int, ...]:
+    """Return the numbers of rows in `text`, the smallest first.
+
+    Raises :class:`typer.BadParameter` where it is anything but whole numbers with commas between them.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise typer.BadParameter(f"{text!r} is not a list such as 10000,100000", param_hint="--sizes")
+    return tuple(sorted(map(int, parts)))
 
 
 def plan_of(plan: Plan, **asked: Any) -> Plan:

@@ -54,6 +54,9 @@ class Contestant:
     quoted: bool = False
     """Whether it reads a sheet right only with every value in quotes."""
 
+    slow: bool = False
+    """Whether it takes so long that it is measured with still fewer rows than the others."""
+
     missing: str = ""
 
 
@@ -115,7 +118,7 @@ def peers(*, newman_at: Path | None, drt_at: Path | None) -> list[Contestant]:
     return [
         _script("requests, a loop", "requests_threads", "requests", concurrency=1),
         _script("requests, 32 threads", "requests_threads", "requests", concurrency=32),
-        _script("httpx, 64 tasks", "httpx_tasks", "httpx", concurrency=64),
+        _script("httpx, 64 tasks", "httpx_tasks", "httpx", concurrency=64, slow=True),
         Contestant(
             name="newman",
             command=lambda job: newman.command(
@@ -124,6 +127,7 @@ def peers(*, newman_at: Path | None, drt_at: Path | None) -> list[Contestant]:
             told=lambda job, ended: {},
             concurrency=1,
             quoted=True,
+            slow=True,
             missing="" if newman_at else "not installed",
         ),
         Contestant(
@@ -174,7 +178,9 @@ def _found(path: Path) -> Path | None:
     return Path(elsewhere) if elsewhere else None
 
 
-def _script(name: str, module: str, needs: str, *options: str, concurrency: int = 0) -> Contestant:
+def _script(
+    name: str, module: str, needs: str, *options: str, concurrency: int = 0, slow: bool = False
+) -> Contestant:
     def command(job: Job) -> list[str | Path]:
         numbers = [job.base_url, str(job.concurrency), *options]
         return [sys.executable, "-m", f"tests.bench.peers.{module}", job.sheet, *numbers]
@@ -191,5 +197,6 @@ def _script(name: str, module: str, needs: str, *options: str, concurrency: int 
         command=command,
         told=told,
         concurrency=concurrency,
+        slow=slow,
         missing="" if importlib.util.find_spec(needs) else "not installed",
     )

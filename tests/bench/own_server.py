@@ -96,6 +96,9 @@ class Account:
     tokens: list[float] = field(default_factory=list)
     """Those in the bucket when the slot began."""
 
+    late_seconds: float = 0.0
+    """By how much answers that were to go out later went out later than that, summed up."""
+
     connections: list[float] = field(default_factory=list)
     """When the first request of each connection came, in seconds since the epoch."""
 
@@ -140,10 +143,17 @@ class LeadServer:
             return
         self._next_id += 1
         answer = _response(200, f"{_BEFORE_ID}{self._next_id}{_AFTER_ID}")
-        if self._delay_seconds:
-            asyncio.get_running_loop().call_later(self._delay_seconds, write, answer)
-        else:
+        if not self._delay_seconds:
             write(answer)
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + self._delay_seconds
+
+        def write_late() -> None:
+            self.account.late_seconds += loop.time() - due
+            write(answer)
+
+        loop.call_at(due, write_late)
 
 
 def _response(status: int, body: str, headers: str = "") -> bytes:

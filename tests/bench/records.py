@@ -114,4 +114,4 @@ def _processor() -> str:
 
 def _said(command: list[str]) -> str:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (ended.stdout or ended.stderr).strip()
+    return (ended.stdout or ended.stderr).strip().partition("\n")[0]

@@ -24,6 +24,10 @@ _REQUESTS = re.compile(r"\n\s*\d+ \d+ (\d+)")
 _LISTENS = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
+class ServerError(Exception):
+    """A server that contestants were to send to did not start."""
+
+
 class Server(Protocol):
     """A server that counts."""
 
@@ -54,7 +58,7 @@ def nginx_configuration(folder: Path, port: int) -> str:
 worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
-error_log {folder}/error.log warn;
+error_log stderr warn;
 events {{ worker_connections 1024; }}
 http {{
   keepalive_requests 1000000000;
@@ -120,7 +124,9 @@ def nginx(executable: Path, folder: Path) -> Iterator[Nginx]:
     configuration = folder / "nginx.conf"
     configuration.write_text(nginx_configuration(folder, port), encoding="utf-8")
     process = subprocess.Popen(
-        [str(executable), "-c", str(configuration), "-e", str(folder / "error.log")], cwd=folder
+        [str(executable), "-c", str(configuration), "-e", "stderr"],
+        cwd=folder,
+        start_new_session=True,
     )
     try:
         _wait_until_it_listens(process, port)
@@ -180,12 +186,19 @@ def local_api() -> Iterator[LocalApi]:
 
 @contextmanager
 def _listening(arguments: Sequence[str]) -> Iterator[str]:
-    process = subprocess.Popen(arguments, env=environment({}), stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        # Ctrl-C is for the benchmark, which ends its servers itself.
+        arguments,
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     try:
         assert process.stdout is not None
         found = _LISTENS.search(process.stdout.readline())
         if found is None:
-            raise RuntimeError(f"{arguments[2]} did not say where it listens")
+            raise ServerError(f"{arguments[2]} did not start; what it said stands above.")
         yield found[0]
     finally:
         _end(process)
@@ -205,7 +218,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.01)
-    raise RuntimeError("nginx did not start; its error.log, told above, says why")
+    raise ServerError("nginx did not start; what it said stands above.")
 
 
 def _free_port() -> int:

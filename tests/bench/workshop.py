@@ -25,7 +25,7 @@ class Plan:
     """Of the importer and the bare loops; the others, whose rate is what counts, send less."""
 
     peer_rows: int = 20_000
-    slow_peer_rows: int = 1_000
+    slow_peer_rows: int = 2_000
     concurrencies: tuple[int, ...] = (16, 64)
     latency_rows: int = 20_000
     limit_seconds: int = 30

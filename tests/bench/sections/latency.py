@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from tests.bench import contestants
 from tests.bench.contestants import BARE, RUN
@@ -20,7 +21,8 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
     with own_server("--delay", str(DELAY_SECONDS)) as server:
         for round_number in range(1, workshop.plan.rounds + 1):
             for each in (contestants.run(), contestants.bare()[0]):
-                yield workshop.send(
+                before = server.account().late_seconds
+                sent = workshop.send(
                     each,
                     server,
                     section="latency",
@@ -28,6 +30,8 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
                     rows=workshop.plan.latency_rows,
                     concurrency=CONCURRENCY,
                 )
+                late = (server.account().late_seconds - before) / sent.rows
+                yield replace(sent, values={**sent.values, "late_seconds": late})
 
 
 def find(measurements: Sequence[Measurement]) -> Findings:
@@ -38,8 +42,14 @@ def find(measurements: Sequence[Measurement]) -> Findings:
             _share(measurements, f"latency: run's sending as a share of {ideal}", RUN, at_least(0.97)),
             _share(measurements, "latency: the same of a bare aiohttp loop", BARE),
             _share(measurements, "latency: run from start to end", RUN, whole=True),
+            Figure("latency: how late the server answered", in_rounds(measurements, _late_ms), "ms"),
         )
     )
+
+
+def _late_ms(one: Sequence[Measurement]) -> float | None:
+    found = only(one, RUN)
+    return found.values["late_seconds"] * 1000 if found and "late_seconds" in found.values else None
 
 
 def _share(

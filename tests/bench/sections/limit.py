@@ -115,7 +115,7 @@ def find(measurements: Sequence[Measurement]) -> Findings:
         cases.setdefault((each.case, each.concurrency), []).append(each)
     rows = tuple(
         (
-            f"{case}, {concurrency} under way",
+            f"{case}, {concurrency} at once",
             *(
                 number(spread(each.values[name] for each in found).median, "%")
                 for name in ("used", "used_when_settled", "refused", "refused_when_settled")

@@ -30,7 +30,6 @@ from tests.bench.workshop import Workshop
 REHEARSAL = "rehearsal"
 REHEARSAL_ROWS = 20
 ABSENT = "absent"
-_SLOW = frozenset({"newman"})
 
 
 def measure(workshop: Workshop) -> Iterator[Measurement]:
@@ -47,7 +46,7 @@ def measure(workshop: Workshop) -> Iterator[Measurement]:
                 (each, plan.rows, concurrency) for concurrency in plan.concurrencies for each in (run, *bare)
             ]
             turns += [
-                (each, plan.slow_peer_rows if each.name in _SLOW else plan.peer_rows, each.concurrency)
+                (each, plan.slow_peer_rows if each.slow else plan.peer_rows, each.concurrency)
                 for each in peers
             ]
             for each, rows, concurrency in turns:
