@@ -38,8 +38,8 @@ _CHECKSUM_OF_2 = "lead_checksum(key, customer_id, state, run, attempts, applicat
 
 _LEADS_AT_ONCE = 2000
 
-# In KiB, as SQLite takes it. The index of a million leads has 26 MiB, and nothing else is in memory yet.
-_CACHE_TO_CHECK = -32768
+# In KiB, as SQLite takes it; the index of a million leads has 26 MiB, and nothing else is in memory yet.
+_CACHE_TO_CHECK = -24576
 
 _UNCERTAIN = "it no longer tells for certain what was sent already"
 _START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"

@@ -96,10 +96,10 @@ def leads_sent(connection: sqlite3.Connection, customers: Set[str], environment:
 
 
 @cache
-def outcome_in(outcome: str | None, state: int | None, same_run: bool) -> OutcomeName:
+def outcome_in(outcome: str | None, state: int | None, same_run: int) -> OutcomeName:
     if state is None or outcome is not None:
         return OutcomeName(outcome or OutcomeName.INVALID)
-    return outcome_of(LeadState(state), same_run=same_run)
+    return outcome_of(LeadState(state), same_run=bool(same_run))
 
 
 def result_row(values: Sequence[Any]) -> ResultRow:

@@ -93,6 +93,18 @@ CREATE TABLE entry (
 {WRITTEN_TABLE.strip()}
 """
 
+# How a lead ended, in one number: its state, and whether the run of the entry brought it there.
+_END = "lead.state * 2 + (lead.run IS entry.run)"
+
+_OF_ENTRIES = """
+FROM entry LEFT JOIN lead ON lead.id BETWEEN entry.lead AND entry.lead + entry.rows - 1
+WHERE entry.run = ?
+"""
+
+_ENTRIES = f"SELECT position, outcome, min({_END}), max({_END}), count(*) {_OF_ENTRIES}"
+
+_ENDS = f"SELECT {_END}, count(*) {_OF_ENTRIES} AND position = ?"
+
 
 def has_tables(connection: sqlite3.Connection) -> bool:
     """Tell whether the database holds anything yet."""
@@ -146,13 +158,12 @@ def last_run(connection: sqlite3.Connection, path: str) -> int | None:
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
     """Return how many rows of a run stand at each outcome."""
     counts = dict.fromkeys(OutcomeName, 0)
-    # In two steps, of which the first sorts no more than the leads of one entry.
-    for outcome, state, same_run, rows in connection.execute(
-        "SELECT outcome, state, same_run, sum(rows) FROM ("
-        "SELECT entry.outcome, lead.state, lead.run IS entry.run AS same_run, count(*) AS rows FROM entry "
-        "LEFT JOIN lead ON lead.id BETWEEN entry.lead AND entry.lead + entry.rows - 1 "
-        "WHERE entry.run = ? GROUP BY entry.position, 2, 3) GROUP BY 1, 2, 3",
-        (run,),
-    ):
-        counts[outcome_in(outcome, state, bool(same_run))] += rows
+    # Entry by entry, since to group all leads SQLite would sort them first, in memory and on disk.
+    for position, outcome, least, most, rows in connection.execute(f"{_ENTRIES} GROUP BY position", (run,)):
+        ends = [(least, rows)]
+        if least != most:
+            ends = connection.execute(f"{_ENDS} GROUP BY 1", (run, position)).fetchall()
+        for end, number in ends:
+            state, same_run = (None, 0) if end is None else divmod(end, 2)
+            counts[outcome_in(outcome, state, same_run)] += number
     return counts
