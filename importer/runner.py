@@ -42,7 +42,7 @@ from importer.model import (
     Totals,
     TryAgain,
 )
-from importer.pace import Pace
+from importer.pace import Hold, Pace
 from importer.report import Reasons
 from importer.signing import Credentials
 
@@ -63,6 +63,9 @@ class Watcher(Protocol):
 
     def began(self, totals: Totals, rows: int) -> None:
         """Is told once, before the first row, of the counts that will grow, and of about how many rows."""
+
+    def paced_by(self, holding: Callable[[], Hold | None]) -> None:
+        """Is told once, before the first row, whom to ask what holds the run back."""
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
         """Is told of every attempt."""
@@ -124,7 +127,13 @@ class Runner:
         self._watched = True
         self._hurried = False
         self._stopping = asyncio.Event()
-        self._pace = Pace(work.rate, timer=time.timer, pause=self._pause)
+        self._pace = Pace(
+            work.concurrency,
+            work.rate,
+            timer=time.timer,
+            pause=self._pause,
+            stopping=self._stopping.is_set,
+        )
         self._queue: asyncio.Queue[PendingLead | None] = asyncio.Queue(max(_WAITING, work.concurrency))
 
     async def run(self, sender: Sender | None, credentials: Credentials) -> None:
@@ -135,6 +144,7 @@ class Runner:
         """
         rows = sum(given.sheet.height for given in self._work.inputs)
         self._tell(lambda: self._watcher.began(self.totals, rows))
+        self._tell(lambda: self._watcher.paced_by(self._pace.hold))
         submitter = None if sender is None else self._submitter(sender, credentials)
         workers = [asyncio.create_task(self._serve(submitter)) for _ in range(self._work.concurrency)]
         try:
@@ -239,7 +249,7 @@ class Runner:
                 clock=self._time.clock,
                 timer=self._time.timer,
                 pause=self._pause,
-                turn=self._pace.turn,
+                turn=lambda: self._pace,
                 stopping=self._stopping.is_set,
                 failed=self.stop,
                 told=self._attempt_ended,
@@ -259,7 +269,7 @@ class Runner:
         self.totals.requests += attempt.requested
         self.totals.retries += attempt.number > 1
         now = self._time.timer()
-        self._pace.health.note(attempt.ending, now)
+        self._pace.note(attempt.ending, now, attempt.seconds)
         self._tell(lambda: self._watcher.attempt_ended(attempt))
         match attempt.ending:
             case SetUpWrong(error):

@@ -30,6 +30,7 @@ from importer.console import (
     show_report,
     show_templates,
 )
+from importer.console.pacing import STEADY_SECONDS, Steady, differs_notably, in_words
 from importer.intake import Selection
 from importer.model import (
     Application,
@@ -45,6 +46,7 @@ from importer.model import (
     Totals,
     TryAgain,
 )
+from importer.pace import HeldBy, Hold
 from importer.report import ImportReport
 from importer.runner import RowEnded, Watcher
 from importer.templates import customer_id_field, parse_template, shipped_templates
@@ -120,6 +122,7 @@ def test_every_watcher_keeps_to_the_protocol_and_silence_says_nothing(
     watchers: list[Watcher] = [Silent(), log_into(io.StringIO(), as_json=True), ProgressDisplay(Console())]
     silent = watchers[0]
     silent.began(Totals(), 1)
+    silent.paced_by(lambda: None)
     silent.attempt_ended(attempt(TryAgain(ERROR)))
     silent.row_ended(RowEnded(Place("a", "", 2), OutcomeName.FAILED, ERROR))
     silent.stopping("why")
@@ -259,6 +262,102 @@ def test_progress_in_json_has_the_counts_as_numbers() -> None:
     told = json.loads(lines_of(stream)[0])
     assert (told["event"], told["rows"], told["read"], told["not_attempted"]) == ("progress", 9, 5, 3)
     assert "created" not in told
+
+
+HELD = {
+    Hold(HeldBy.NOTHING_CREATED): "nothing is created yet; one request at a time",
+    Hold(HeldBy.FAILURES): "attempts fail one after the other; one request at a time",
+    Hold(HeldBy.WAIT, 11.2): "the API asked to wait 12 s more",
+    Hold(HeldBy.SEARCH): "the API limits the rate; finding out how much it allows",
+    Hold(HeldBy.LIMIT, 301.7): "the API allows about 300 a second",
+    Hold(HeldBy.LIMIT, 1987.0): "the API allows about 2,000 a second",
+    Hold(HeldBy.LIMIT, 19.64): "the API allows about 20 a second",
+    Hold(HeldBy.LIMIT, 1.96): "the API allows about 2.0 a second",
+    Hold(HeldBy.LIMIT, 0.52): "the API allows about 31 a minute",
+    Hold(HeldBy.RATE, 50.0): "--rate holds it at 50 a second",
+    Hold(HeldBy.RATE, 0.5): "--rate holds it at 0.5 a second",
+    Hold(HeldBy.SLOW, 16.0): "the API answers slowly; 16 under way",
+    Hold(HeldBy.FAILING, 16.0): "some attempts fail; 16 under way",
+}
+
+
+@pytest.mark.parametrize(("hold", "words"), HELD.items())
+def test_what_holds_a_run_back_is_told_in_a_few_words(hold: Hold, words: str) -> None:
+    assert in_words(hold) == words
+    assert len(words) <= 60
+
+
+def test_everything_that_can_hold_a_run_back_has_its_words() -> None:
+    assert {hold.by for hold in HELD} == set(HeldBy)
+    assert in_words(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("hold", "told", "differs"),
+    [
+        (None, None, False),
+        (Hold(HeldBy.SEARCH), None, True),
+        (None, Hold(HeldBy.SEARCH), True),
+        (Hold(HeldBy.LIMIT, 300), Hold(HeldBy.SEARCH), True),
+        (Hold(HeldBy.LIMIT, 300), Hold(HeldBy.LIMIT, 310), False),
+        (Hold(HeldBy.LIMIT, 300), Hold(HeldBy.LIMIT, 100), True),
+        (Hold(HeldBy.WAIT, 3), Hold(HeldBy.WAIT, 12), False),
+    ],
+)
+def test_only_what_differs_notably_is_told_again(hold: Hold | None, told: Hold | None, differs: bool) -> None:
+    assert differs_notably(hold, told) is differs
+
+
+def test_the_log_tells_what_holds_the_run_back_when_that_changes() -> None:
+    stream, timer = io.StringIO(), Hand()
+    log = log_into(stream, as_json=True, timer=timer)
+    log.began(Totals(), 9)
+    holds = [
+        None,
+        Hold(HeldBy.LIMIT, 301.72),
+        Hold(HeldBy.LIMIT, 299.0),
+        Hold(HeldBy.LIMIT, 100.0),
+        None,
+    ]
+    log.paced_by(lambda: holds.pop(0))
+    for _ in range(5):
+        timer.now += SECONDS_BETWEEN_LINES
+        log.tick()
+        log.tick()
+    told = [json.loads(line) for line in lines_of(stream)]
+    assert [
+        (line["message"], line["held_by"], line["amount"]) for line in told if line["event"] == "pace"
+    ] == [
+        ("the API allows about 300 a second", "limit", 301.7),
+        ("the API allows about 100 a second", "limit", 100.0),
+        ("nothing holds the run back any more", None, None),
+    ]
+
+
+def test_what_comes_and_goes_within_a_second_is_not_shown() -> None:
+    steady = Steady()
+    limit, less, wait = Hold(HeldBy.LIMIT, 300), Hold(HeldBy.LIMIT, 290), Hold(HeldBy.WAIT, 1)
+    assert steady.shown(limit, 0.0) is None
+    assert steady.shown(limit, STEADY_SECONDS) is limit
+    assert steady.shown(wait, 2.0) is limit
+    assert steady.shown(less, 2.5) is less
+    assert steady.shown(None, 3.0) is less
+    assert steady.shown(None, 3.0 + STEADY_SECONDS) is None
+
+
+def test_the_progress_bar_tells_what_holds_the_run_back() -> None:
+    stream, timer = io.StringIO(), Hand()
+    console = Console(
+        file=stream, width=80, force_terminal=True, color_system=None, highlight=False, get_time=timer
+    )
+    display = ProgressDisplay(console)
+    display.began(Totals(), 10)
+    display.paced_by(lambda: Hold(HeldBy.LIMIT, 300))
+    console.print(display._render())
+    assert "allows" not in stream.getvalue()
+    timer.now += STEADY_SECONDS
+    console.print(display._render())
+    assert "the API allows about 300 a second\n" in stream.getvalue()
 
 
 def test_the_end_of_a_run_is_told_in_lines_with_the_whole_summary() -> None:

@@ -109,7 +109,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "attempts": ("attempts",),
         "senders": ("senders", "senders.messages", "senders.process"),
-        "pace": ("pace",),
+        "pace": ("pace", "pace.health", "pace.limit", "pace.rules", "pace.window"),
         "report": ("report",),
         "intake": ("intake",),
         "findings": ("findings",),
@@ -130,7 +130,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     # The straight way, put together, and what a person sees of it.
     {
         "importing": ("importing",),
-        "console": ("console", "console.screen", "console.showing", "console.watching"),
+        "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
     },
     {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from itertools import count, pairwise
 from typing import Any
@@ -11,20 +12,27 @@ from typing import Any
 import pytest
 
 from importer.model import Application, Created, Ending, ErrorInfo, InDoubt, Rejected, SetUpWrong, TryAgain
-from importer.pace import (
+from importer.pace import Hold, Pace
+from importer.pace.health import (
     CAUTIOUS_AFTER,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     UNAVAILABLE_ATTEMPTS,
     UNAVAILABLE_SECONDS,
     Health,
-    Pace,
+    refused_for_rate,
 )
+from importer.pace.rules import HeldBy
 
 ERROR = ErrorInfo(code="x", message="x")
 CREATED = Created(Application(application_id="1", status="created", created_at=""))
 REJECTED = Rejected(ERROR)
 TRY_AGAIN = TryAgain(ERROR)
+REFUSED = TryAgain(ErrorInfo(code="http_429", message="x", http_status=429))
+
+
+def asked(seconds: float, status: int = 429) -> TryAgain:
+    return TryAgain(ErrorInfo(code=f"http_{status}", message="x", http_status=status), seconds)
 
 
 class Clock:
@@ -46,8 +54,11 @@ class Clock:
             heapq.heappush(self._waiting, (self.now + seconds, next(self._order), future))
             await future
 
-    async def run(self, *work: Coroutine[Any, Any, None]) -> None:
+    async def run(self, *work: Coroutine[Any, Any, None], stopped_at: float | None = None) -> None:
+        """Let the time pass until all `work` is done; a run that stops ends every pause at that moment."""
         everything = asyncio.gather(*work)
+        if stopped_at is not None:
+            self._waiting = [(stopped_at, number, future) for _, number, future in self._waiting]
         while not everything.done():
             await settle()
             if not everything.done():
@@ -66,26 +77,35 @@ async def settle() -> None:
 class Road:
     """Attempts at a pace: who is under way, and when each began."""
 
-    def __init__(self, rate: float | None = None) -> None:
+    def __init__(self, rate: float | None = None, concurrency: int = 100) -> None:
         self.clock = Clock()
-        self.pace = Pace(rate, timer=self.clock.timer, pause=self.clock.pause)
+        self.stopping = False
+        self.pace = Pace(
+            concurrency,
+            rate,
+            timer=self.clock.timer,
+            pause=self.clock.pause,
+            stopping=lambda: self.stopping,
+        )
         self.begun: list[float] = []
         self.under_way = 0
         self.most = 0
 
     async def attempt(self, ending: Ending = CREATED, seconds: float = 1.0) -> None:
-        async with self.pace.turn():
-            self.begun.append(self.clock.now)
+        async with self.pace:
+            begun = self.clock.now
+            self.begun.append(begun)
             self.under_way += 1
             self.most = max(self.most, self.under_way)
             try:
                 await self.clock.pause(seconds)
             finally:
                 self.under_way -= 1
-            self.pace.health.note(ending, self.clock.now)
+            self.pace.note(ending, self.clock.now, self.clock.now - begun)
 
-    def prove(self) -> None:
-        self.pace.health.note(CREATED, self.clock.now)
+    def prove(self, answers: int = 1) -> None:
+        for _ in range(answers):
+            self.pace.note(CREATED, self.clock.now, 0.001)
 
 
 def health_after(*endings: Ending, step: float = 1.0) -> Health:
@@ -111,7 +131,7 @@ async def test_a_rate_holds_while_nothing_is_proven_too() -> None:
 
 async def test_without_a_rate_what_is_proven_goes_out_at_once() -> None:
     road = Road()
-    road.prove()
+    road.prove(11)
     await road.clock.run(*(road.attempt() for _ in range(20)))
     assert road.most == 20
     assert set(road.begun) == {100.0}
@@ -125,11 +145,65 @@ async def test_attempts_go_in_single_file_until_an_application_is_created(ending
     assert road.begun == [100.0, 101.0, 102.0, 103.0, 104.0]
 
 
-async def test_all_who_waited_go_on_together_once_it_is_proven() -> None:
+async def test_once_it_is_proven_a_first_window_goes_out_which_doubles_with_its_answers() -> None:
     road = Road()
-    await road.clock.run(*(road.attempt() for _ in range(30)))
-    assert road.begun == [100.0] + [101.0] * 29
-    assert road.most == 29
+    await road.clock.run(*(road.attempt() for _ in range(120)))
+    assert Counter(road.begun) == {100.0: 1, 101.0: 11, 102.0: 22, 103.0: 44, 104.0: 42}
+
+
+async def test_never_more_than_the_concurrency_is_under_way() -> None:
+    road = Road(concurrency=16)
+    await road.clock.run(*(road.attempt() for _ in range(200)))
+    assert road.most == 16
+
+
+async def test_nothing_goes_out_until_the_pause_that_the_api_asked_for_is_over() -> None:
+    road = Road()
+    road.prove(30)
+    await road.clock.run(road.attempt(asked(12)), *(road.attempt() for _ in range(20)))
+    road.begun.clear()
+    await road.clock.run(*(road.attempt() for _ in range(5)))
+    assert road.begun[0] == 113.0
+
+
+async def test_who_waits_when_the_run_stops_goes_on_at_once_and_has_to_ask() -> None:
+    road = Road()
+    road.prove()
+    road.pace.note(asked(600), road.clock.now, 0.001)
+    waiting = [asyncio.create_task(road.attempt()) for _ in range(3)]
+    await settle()
+    assert road.begun == []
+    road.stopping = True
+    await road.clock.run(*map(as_work, waiting), stopped_at=101.0)
+    assert len(road.begun) == 3
+    assert set(road.begun) == {101.0}
+
+
+async def test_a_run_that_stops_lets_those_in_who_wait_for_one_that_is_under_way() -> None:
+    road = Road()
+    under_way = asyncio.create_task(road.attempt())
+    waiting = [asyncio.create_task(road.attempt()) for _ in range(3)]
+    await settle()
+    road.stopping = True
+    await road.clock.run(*map(as_work, (under_way, *waiting)))
+    assert road.begun == [100.0, 101.0, 101.0, 101.0]
+
+
+async def as_work(task: asyncio.Task[None]) -> None:
+    await task
+
+
+async def test_who_waits_is_not_overtaken_by_who_comes_later() -> None:
+    road = Road(concurrency=1)
+    order: list[int] = []
+
+    async def worker(number: int) -> None:
+        for _ in range(3):
+            await road.attempt()
+            order.append(number)
+
+    await road.clock.run(*(worker(number) for number in range(3)))
+    assert order == [0, 1, 2] * 3
 
 
 async def test_who_waited_while_it_was_proven_keeps_to_the_rate() -> None:
@@ -198,13 +272,69 @@ def test_the_minute_counts_from_the_first_of_the_failures_in_a_row() -> None:
     assert health.unavailable(80)
 
 
+@pytest.mark.parametrize(
+    ("ending", "refused"),
+    [
+        (REFUSED, True),
+        (asked(1), True),
+        (asked(1, 503), True),
+        (asked(0, 503), False),
+        (TRY_AGAIN, False),
+        (REJECTED, False),
+        (InDoubt(ErrorInfo(code="x", message="x", http_status=429)), False),
+    ],
+)
+def test_what_was_refused_for_the_rate_is_known_by_its_status(ending: Ending, refused: bool) -> None:
+    assert refused_for_rate(ending) is refused
+
+
+def test_of_refusals_for_the_rate_that_were_under_way_together_one_is_a_failure() -> None:
+    health = health_after(CREATED)
+    for _ in range(64):
+        health.note(REFUSED, 10.0, 0.5)
+    assert (health.proven, health.failures) == (True, 1)
+    health.note(REFUSED, 10.5, 0.5)
+    assert health.failures == 2
+
+
+@pytest.mark.parametrize(
+    ("endings", "hold"),
+    [
+        ([], Hold(HeldBy.NOTHING_CREATED)),
+        ([CREATED], None),
+        ([REJECTED], Hold(HeldBy.NOTHING_CREATED)),
+        ([TRY_AGAIN] * CAUTIOUS_AFTER, Hold(HeldBy.FAILURES)),
+        ([CREATED, asked(12)], Hold(HeldBy.WAIT, 12.0)),
+        ([CREATED, REFUSED], Hold(HeldBy.SEARCH)),
+        ([CREATED, TRY_AGAIN], Hold(HeldBy.FAILING, 7)),
+        ([CREATED, InDoubt(ERROR)], Hold(HeldBy.FAILING, 7)),
+        ([CREATED, InDoubt(ERROR, resendable=False)], None),
+        ([CREATED, SetUpWrong(ERROR)], None),
+    ],
+)
+def test_it_is_told_what_holds_the_run_back(endings: list[Ending], hold: Hold | None) -> None:
+    road = Road()
+    for ending in endings:
+        road.pace.note(ending, road.clock.now, 0.001)
+    assert road.pace.hold() == hold
+
+
+async def test_a_rate_is_told_while_somebody_waits_for_it() -> None:
+    road = Road(rate=4)
+    road.prove()
+    await road.clock.run(*(road.attempt(seconds=0.01) for _ in range(9)))
+    assert road.pace.hold() == Hold(HeldBy.RATE, 4)
+    road.clock.now += 60
+    assert road.pace.hold() is None
+
+
 class OfTheTestError(Exception):
     pass
 
 
 async def failing(road: Road) -> None:
     with pytest.raises(OfTheTestError):
-        async with road.pace.turn():
+        async with road.pace:
             raise OfTheTestError
 
 
@@ -237,7 +367,7 @@ async def test_a_cancelled_turn_does_not_hold_up_the_others(
 ) -> None:
     road = Road()
     for _ in range(failures):
-        road.pace.health.note(TRY_AGAIN, road.clock.now)
+        road.pace.note(TRY_AGAIN, road.clock.now, 0.001)
     first = asyncio.create_task(road.attempt())
     await settle()
     assert reached(road)

@@ -118,7 +118,7 @@ async def run_over(
 
 
 async def test_20000_rows_are_created_once_each_though_one_in_seven_tries_fails(tmp_path: Path) -> None:
-    faults = ["429:retry-after=0.05,rate=0.05", "503:retry-after=0.05,format=html,rate=0.05"]
+    faults = ["429:retry-after=0.005,rate=0.05", "503:retry-after=0.005,format=html,rate=0.05"]
     api = LocalApi(LOCAL_CREDENTIALS, faults=list(map(parse_fault, faults)), close_connections=True)
     refusing, watcher = Refusing(0.05), Counting()
     async with api:
@@ -221,9 +221,9 @@ async def test_a_rate_spreads_the_requests(tmp_path: Path) -> None:
 async def test_an_api_that_is_not_there_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importer.pace.UNAVAILABLE_SECONDS", 0.2)
+    monkeypatch.setattr("importer.pace.health.UNAVAILABLE_SECONDS", 0.2)
     monkeypatch.setattr("importer.attempts.FIRST_WAIT_SECONDS", 0.001)
-    monkeypatch.setattr("importer.pace.FIRST_PAUSE_SECONDS", 0.05)
+    monkeypatch.setattr("importer.pace.health.FIRST_PAUSE_SECONDS", 0.05)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

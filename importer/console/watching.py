@@ -15,9 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from importer.attempts import AttemptEnded
+from importer.console.pacing import Steady, differs_notably, in_words
 from importer.console.screen import STYLES, UNPRINTABLE, plain, text
 from importer.model import InDoubt, OutcomeName, SetUpWrong, Totals, TryAgain
 from importer.operations import utc_text
+from importer.pace import Hold
 from importer.runner import RowEnded
 
 SECONDS_BETWEEN_LINES = 5.0
@@ -28,6 +30,9 @@ class Silent:
     """Watches without a word."""
 
     def began(self, totals: Totals, rows: int) -> None:
+        """See :class:`importer.runner.Watcher`."""
+
+    def paced_by(self, holding: Callable[[], Hold | None]) -> None:
         """See :class:`importer.runner.Watcher`."""
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
@@ -64,6 +69,8 @@ class LineLog:
         self._rows = 0
         self._said = timer()
         self._trouble = ""
+        self._holding: Callable[[], Hold | None] = _nothing
+        self._told: Hold | None = None
 
     def write(self, level: str, event: str, message: str, **more: object) -> None:
         """Write one line; JSON has what is in `more` besides the message, text the message alone."""
@@ -85,6 +92,10 @@ class LineLog:
     def began(self, totals: Totals, rows: int) -> None:
         """See :class:`importer.runner.Watcher`."""
         self._totals, self._rows, self._said = totals, rows, self._timer()
+
+    def paced_by(self, holding: Callable[[], Hold | None]) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self._holding = holding
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
         """See :class:`importer.runner.Watcher`."""
@@ -131,6 +142,7 @@ class LineLog:
         if now - self._said < SECONDS_BETWEEN_LINES:
             return
         self._said = now
+        self._tell_pace()
         counts = {str(outcome): count for outcome, count in self._totals.outcomes.items() if count}
         told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
         done = sum(counts.values())
@@ -142,6 +154,23 @@ class LineLog:
             read=self._totals.read,
             **counts,
         )
+
+    def _tell_pace(self) -> None:
+        hold = self._holding()
+        if not differs_notably(hold, self._told):
+            return
+        self._told = hold
+        self.write(
+            "info",
+            "pace",
+            in_words(hold) or "nothing holds the run back any more",
+            held_by=None if hold is None else str(hold.by),
+            amount=None if hold is None else round(hold.amount, 1),
+        )
+
+
+def _nothing() -> None:
+    """Tell that nothing holds the run back, as long as nobody can be asked."""
 
 
 def trouble_of(attempt: AttemptEnded) -> str:
@@ -158,12 +187,14 @@ class _RateColumn(ProgressColumn):
 
 
 class ProgressDisplay(Silent):
-    """A progress bar on a terminal, with the rate, the time left, and live counts by outcome."""
+    """A progress bar on a terminal, with the rate, the time left, live counts and what holds the run back."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._totals = Totals()
         self._trouble = ""
+        self._holding: Callable[[], Hold | None] = _nothing
+        self._held = Steady()
         self._progress = Progress(
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -189,6 +220,10 @@ class ProgressDisplay(Silent):
         self._totals = totals
         self._progress.update(self._task, total=max(rows, 1))
 
+    def paced_by(self, holding: Callable[[], Hold | None]) -> None:
+        """See :class:`importer.runner.Watcher`."""
+        self._holding = holding
+
     def attempt_ended(self, attempt: AttemptEnded) -> None:
         """See :class:`importer.runner.Watcher`."""
         self._trouble = trouble_of(attempt).removeprefix("; ")
@@ -206,4 +241,8 @@ class ProgressDisplay(Silent):
             for outcome, count in outcomes.items()
             if count
         ]
-        return Group(self._progress, Columns(counts, padding=(0, 2)), text(self._trouble, "bright_black"))
+        held = in_words(self._held.shown(self._holding(), self._console.get_time()))
+        lines = [text(held, "yellow")] if held else []
+        return Group(
+            self._progress, Columns(counts, padding=(0, 2)), *lines, text(self._trouble, "bright_black")
+        )

@@ -1,0 +1,75 @@
+"""What holds a run back, in a few words; what comes and goes within a second is not worth a look."""
+
+from __future__ import annotations
+
+import math
+
+from importer.pace import HeldBy, Hold
+
+STEADY_SECONDS = 1.0
+"""What holds a run back for less is not shown, since it would flicker."""
+
+_NOTABLE_CHANGE = 0.2
+
+
+def in_words(hold: Hold | None) -> str:
+    """Return what holds the run back; empty if nothing does."""
+    if hold is None:
+        return ""
+    match hold.by:
+        case HeldBy.NOTHING_CREATED:
+            return "nothing is created yet; one request at a time"
+        case HeldBy.FAILURES:
+            return "attempts fail one after the other; one request at a time"
+        case HeldBy.WAIT:
+            return f"the API asked to wait {math.ceil(hold.amount):,} s more"
+        case HeldBy.SEARCH:
+            return "the API limits the rate; finding out how much it allows"
+        case HeldBy.LIMIT:
+            return f"the API allows about {_about(hold.amount)}"
+        case HeldBy.RATE:
+            return f"--rate holds it at {hold.amount:g} a second"
+        case HeldBy.SLOW:
+            return f"the API answers slowly; {hold.amount:.0f} under way"
+        case HeldBy.FAILING:
+            return f"some attempts fail; {hold.amount:.0f} under way"
+
+
+def differs_notably(hold: Hold | None, told: Hold | None) -> bool:
+    """Tell whether something else holds the run back than what was told, or does so much more or less."""
+    if hold is None or told is None or hold.by is not told.by:
+        return hold is not told
+    if hold.by is HeldBy.WAIT:
+        return False
+    return abs(hold.amount - told.amount) > _NOTABLE_CHANGE * told.amount
+
+
+class Steady:
+    """What holds a run back once it has for a second, for whoever looks several times a second."""
+
+    def __init__(self) -> None:
+        self._seen: Hold | None = None
+        self._since = 0.0
+        self._shown: Hold | None = None
+
+    def shown(self, hold: Hold | None, now: float) -> Hold | None:
+        """Return what to show at `now`, seconds that never go back, of what holds the run back then."""
+        if _kind(hold) is not _kind(self._seen):
+            self._since = now
+        self._seen = hold
+        if _kind(hold) is _kind(self._shown) or now - self._since >= STEADY_SECONDS:
+            self._shown = hold
+        return self._shown
+
+
+def _kind(hold: Hold | None) -> HeldBy | None:
+    return hold.by if hold else None
+
+
+def _about(rate: float) -> str:
+    """Return a rate with two digits, since no more is known of it."""
+    if rate < 1:
+        return f"{rate * 60:.2g} a minute"
+    digits = max(0, 1 - math.floor(math.log10(rate))) if rate < 10 else 0
+    rounded = round(rate, 1 - math.floor(math.log10(rate)))
+    return f"{rounded:,.{digits}f} a second"
