@@ -21,8 +21,8 @@ SCHEMA_VERSION = 3
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
 
-CHECKSUMMED = "key, customer_id, state, run, attempts, application_id"
-"""The columns of a lead that its checksum is made of (:mod:`importer.ledger.guards`)."""
+CHECKSUM = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
+"""The checksum that a lead must have (:mod:`importer.ledger.guards`)."""
 
 LEAD_TABLE = """
 CREATE TABLE lead (
@@ -86,7 +86,7 @@ CREATE INDEX sheet_path ON sheet (path);
 {LEAD_TABLE.strip()};
 CREATE TABLE entry (
     run INTEGER NOT NULL,
-    position INTEGER NOT NULL,
+    position INTEGER NOT NULL,  -- of its first row among those of the run, from 1
     sheet INTEGER NOT NULL,
     row INTEGER NOT NULL,
     lead INTEGER,               -- NULL for a row that is no lead
