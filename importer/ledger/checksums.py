@@ -45,26 +45,14 @@ def checksum_after(**values: str) -> str:
     return _in_range(["lead.checksum", *changes])
 
 
-def part_of_key() -> str:
-    """Return the SQL of what is left of a lead's checksum without all but its key: :func:`key_part`."""
-    others = (_sum_of(f"lead.{column}", column) for column in _FACTORS if column != "key")
-    return _in_range([f"lead.checksum - ({' + '.join(others)})"])
-
-
-def key_part(key: str | bytes) -> int:
-    """Return what the key of a lead adds to its checksum."""
-    return _crc(key) % _PRIME * _FACTORS["key"] % _PRIME
-
-
 def new_checksum(key: bytes, customer_id: int | str, state: int) -> int:
     """Return the checksum of a lead that was never sent."""
-    values = {"customer_id": customer_id, "state": state, "run": -1, "attempts": -1, "application_id": -1}
-    return (
-        key_part(key) + sum(_number(value) * _FACTORS[column] for column, value in values.items())
-    ) % _PRIME
+    values = {"key": key, "customer_id": customer_id, "state": state}
+    never = sum(-_FACTORS[column] for column in ("run", "attempts", "application_id"))
+    return (never + sum(_number(value) * _FACTORS[column] for column, value in values.items())) % _PRIME
 
 
-def _number(value: int | str) -> int:
+def _number(value: int | str | bytes) -> int:
     return value if isinstance(value, int) else _crc(value)
 
 

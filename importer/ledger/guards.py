@@ -36,11 +36,6 @@ PRAGMA user_version = 3
 
 _CHECKSUM_OF_2 = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
 
-_LEADS_AT_ONCE = 2000
-
-# In KiB, as SQLite takes it; the index of a million leads has 26 MiB, and nothing else is in memory yet.
-_CACHE_TO_CHECK = -24576
-
 _UNCERTAIN = "it no longer tells for certain what was sent already"
 _START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
 
@@ -85,11 +80,7 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
         return
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 2:
-        altered = connection.execute(
-            f"SELECT id FROM lead WHERE checksum IS NOT {_CHECKSUM_OF_2} LIMIT 1"  # noqa: S608 - a constant
-        ).fetchone()
-        if altered is not None:
-            raise _altered(path, altered[0])
+        _refuse_altered(connection, path, _CHECKSUM_OF_2)
     while version in _MIGRATIONS:
         _execute(connection, _MIGRATIONS[version])
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -97,25 +88,18 @@ def bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
 
 def refuse_damaged(connection: sqlite3.Connection, path: Path) -> None:
     """Raise :class:`LedgerError` if the file is damaged, or a lead is not what was written."""
-    # It looks each lead up in the index of the keys, whose pages would be read again and again.
-    (usual,) = connection.execute("PRAGMA cache_size").fetchone()
-    connection.execute(f"PRAGMA cache_size = {_CACHE_TO_CHECK}")
     (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    connection.execute(f"PRAGMA cache_size = {usual}")
     if found != "ok":
         raise damaged(path, found)
-    # The part of the keys is reckoned here and in bulk: SQLite would call a function of Python for each.
-    leads = connection.execute(
-        f"SELECT id, key, {checksums.part_of_key()} FROM lead"  # noqa: S608 - made of constants
-    )
-    while page := leads.fetchmany(_LEADS_AT_ONCE):
-        for lead, key, checksum in page:
-            if checksum != checksums.key_part(key):
-                raise _altered(path, lead)
+    _refuse_altered(connection, path, checksums.checksum())
 
 
-def _altered(path: Path, lead: int) -> LedgerError:
-    return damaged(path, f"lead {lead} is not as it was written")
+def _refuse_altered(connection: sqlite3.Connection, path: Path, checksum: str) -> None:
+    altered = connection.execute(
+        f"SELECT id FROM lead WHERE checksum IS NOT {checksum} LIMIT 1"  # noqa: S608 - made of constants
+    ).fetchone()
+    if altered is not None:
+        raise damaged(path, f"lead {altered[0]} is not as it was written")
 
 
 def refuse_without_log(path: Path) -> None:
