@@ -301,7 +301,9 @@ def test_everything_that_can_hold_a_run_back_has_its_words() -> None:
         (Hold(HeldBy.LIMIT, 300), Hold(HeldBy.SEARCH), True),
         (Hold(HeldBy.LIMIT, 300), Hold(HeldBy.LIMIT, 310), False),
         (Hold(HeldBy.LIMIT, 300), Hold(HeldBy.LIMIT, 100), True),
-        (Hold(HeldBy.WAIT, 3), Hold(HeldBy.WAIT, 12), False),
+        (Hold(HeldBy.WAIT, 8), Hold(HeldBy.WAIT, 12), False),
+        (Hold(HeldBy.WAIT, 12), Hold(HeldBy.LIMIT, 300), True),
+        (Hold(HeldBy.WAIT, 1), Hold(HeldBy.LIMIT, 300), False),
     ],
 )
 def test_only_what_differs_notably_is_told_again(hold: Hold | None, told: Hold | None, differs: bool) -> None:

@@ -10,6 +10,7 @@ STEADY_SECONDS = 1.0
 """What holds a run back for less is not shown, since it would flicker."""
 
 _NOTABLE_CHANGE = 0.2
+_NOTABLE_WAIT_SECONDS = 5.0
 
 
 def in_words(hold: Hold | None) -> str:
@@ -36,7 +37,12 @@ def in_words(hold: Hold | None) -> str:
 
 
 def differs_notably(hold: Hold | None, told: Hold | None) -> bool:
-    """Tell whether something else holds the run back than what was told, or does so much more or less."""
+    """Tell whether something else holds the run back than what was told, or does so much more or less.
+
+    A short wait is part of how a limit shows, and not worth a line of its own.
+    """
+    if hold is not None and hold.by is HeldBy.WAIT and hold.amount < _NOTABLE_WAIT_SECONDS:
+        return False
     if hold is None or told is None or hold.by is not told.by:
         return hold is not told
     if hold.by is HeldBy.WAIT:
