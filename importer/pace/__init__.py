@@ -17,6 +17,10 @@ from importer.pace.rules import HeldBy, Hold, Rules
 __all__ = ["Health", "HeldBy", "Hold", "Pace"]
 
 
+# An event loop that rounds a shorter one down would come back at once, over and over.
+_SHORTEST_PAUSE_SECONDS = 0.001
+
+
 class Pace:
     """Lets attempts go out; an asynchronous context manager that each attempt enters, any number at once.
 
@@ -93,4 +97,4 @@ class Pace:
             if moment <= now:
                 self._rules.gone(moment, now)
                 return
-            await self._pause(moment - now)
+            await self._pause(max(moment - now, _SHORTEST_PAUSE_SECONDS))
