@@ -217,6 +217,15 @@ def test_there_are_no_more_processes_than_cores_and_never_many(monkeypatch: pyte
         assert fitting_processes(1_000_000, 64, None) == wanted
 
 
+def test_a_system_that_does_not_tell_the_cores_of_a_process_has_its_cores_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    for cores, wanted in ((None, 1), (2, 2), (64, 4)):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert fitting_processes(1_000_000, 64, None) == wanted
+
+
 # The inside of a process
 
 

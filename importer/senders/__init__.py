@@ -119,7 +119,9 @@ def fitting_processes(rows: int, concurrency: int, rate: float | None) -> int:
     """
     if rows < _MANY_ROWS or concurrency < _MANY_REQUESTS or rate is not None or sys.platform == "win32":
         return 1
-    return max(1, min(len(os.sched_getaffinity(0)), _MOST_PROCESSES, concurrency // 4))
+    # Only Linux tells how many cores are for this process.
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, _MOST_PROCESSES, concurrency // 4))
 
 
 class SenderProcesses:
