@@ -217,23 +217,22 @@ async def _transport(
     base_url: str, settings: Settings, inputs: Sequence[Input]
 ) -> AsyncIterator[Transport | SenderProcesses]:
     """Yield what sends: this process, or where there is much to send, others that it starts."""
-    make = partial(
-        dict[str, Any],
-        base_url=base_url,
-        connections=settings.concurrency,
-        answer_seconds=settings.timeout,
-        proxy_from_environment=settings.proxy_from_environment,
-    )
-    rows = sum(given.sheet.height for given in inputs)
+    given: dict[str, Any] = {
+        "base_url": base_url,
+        "connections": settings.concurrency,
+        "answer_seconds": settings.timeout,
+        "proxy_from_environment": settings.proxy_from_environment,
+    }
+    rows = sum(one.sheet.height for one in inputs)
     processes = settings.processes or fitting_processes(rows, settings.concurrency, settings.rate)
     async with AsyncExitStack() as stack:
         transport: Transport | SenderProcesses | None = None
         if processes > 1 and not settings.dry_run:
             # A system that has no room for another process may have some for the import.
             with suppress(OSError):
-                transport = await stack.enter_async_context(SenderProcesses(processes, **make()))
+                transport = await stack.enter_async_context(SenderProcesses(processes, **given))
         if transport is None:
-            transport = await stack.enter_async_context(Transport(**make()))
+            transport = await stack.enter_async_context(Transport(**given))
         yield transport
 
 

@@ -62,7 +62,6 @@ async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> in
     # What was made until now stays to the end, and rows that come and go make no cycles: nearly all that the
     # collector looks at is there in vain.
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
     terminal = sys.stderr.isatty()
     as_json = settings.log_format == "json" or (settings.log_format is None and not terminal)
     log = LineLog(sys.stderr, as_json=as_json, verbose=settings.verbose)

@@ -29,7 +29,7 @@ from importer.ledger import (
     state_adopted,
 )
 from importer.ledger.checksums import checksum_after, new_checksum
-from importer.ledger.rows import packed, packed_error, packed_json, packed_moment, storable
+from importer.ledger.rows import packed, packed_application, packed_error, packed_json, storable
 from importer.model import ErrorInfo, OutcomeName, Place
 
 # The most rows in one statement, of at most ten values each: SQLite takes 32,766 (https://sqlite.org/limits.html,
@@ -296,9 +296,7 @@ class _Chunk:
         self._adoptions.append(
             (
                 adopted,
-                packed(application.application_id) if application else None,
-                application.status if application else None,
-                packed_moment(application.created_at) if application else None,
+                *packed_application(application),
                 None if application else packed_error(_ADOPTED_DOUBT),
                 lead.number,
             )

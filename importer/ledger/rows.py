@@ -195,6 +195,15 @@ def _second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:-6]
 
 
+def packed_application(
+    application: Application | None,
+) -> tuple[int | str | None, str | None, int | str | None]:
+    """Return the columns application_id, status and created_at of a lead."""
+    if application is None:
+        return None, None, None
+    return packed(application.application_id), application.status, packed_moment(application.created_at)
+
+
 def packed_error(error: ErrorInfo) -> str:
     known = {name: value for name, value in asdict(error).items() if value not in ("", None)}
     return packed_json(known)

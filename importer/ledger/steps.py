@@ -17,7 +17,7 @@ from importer.errors import ImporterError, InternalError
 from importer.failpoints import Point
 from importer.ledger import EARLIER_DOUBT, SENDABLE, LeadState, state_after
 from importer.ledger.checksums import checksum_after
-from importer.ledger.rows import packed, packed_error, packed_moment
+from importer.ledger.rows import packed_application, packed_error
 from importer.model import Created, RowEnd
 
 
@@ -163,9 +163,7 @@ def _outcome(step: Step, end: RowEnd) -> list[object]:
     return [
         *step[:4],
         state_after(end),
-        packed(application.application_id) if application else None,
-        application.status if application else None,
-        packed_moment(application.created_at) if application else None,
+        *packed_application(application),
         packed_error(error) if error else None,
         int(error is not None and error.code == EARLIER_DOUBT),
     ]

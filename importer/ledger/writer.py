@@ -97,27 +97,27 @@ class SqliteWriter:
 
     async def ask_piece(self, together: Together, piece: object) -> None:
         """Return when a `piece` of work is on disk; raise why it was refused."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(piece, together, asynchronous=future))
-        await future
+        await self._asked(_Job(piece, together))
 
     async def ask(self, work: Work[_T]) -> _T:
         """Return what `work` returns, once it is on disk."""
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(work, asynchronous=future))
-        return await future
+        result: _T = await self._asked(_Job(work))
+        return result
 
     async def mend(self) -> None:
         """Return when everything asked for before is on disk; try again if the database has failed."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(lambda connection: None, asynchronous=future, mends=True))
-        await future
+        await self._asked(_Job(lambda connection: None, mends=True))
 
     def call(self, work: Work[_T]) -> _T:
         """Return what `work` returns, once it is on disk, and let nothing else happen meanwhile."""
         future: Future[_T] = Future()
         self._jobs.put(_Job(work, blocking=future))
         return future.result()
+
+    async def _asked(self, job: _Job) -> Any:
+        job.asynchronous = asyncio.get_running_loop().create_future()
+        self._jobs.put(job)
+        return await job.asynchronous
 
     def _serve(self) -> None:
         connection: sqlite3.Connection | None = None
