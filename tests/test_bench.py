@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import typer
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -81,6 +81,7 @@ def workshop(tmp_path: Path) -> Workshop:
 
 
 @given(st.lists(FINITE, min_size=1))
+@example([8.988465674311579e307, 8.98846567431158e307])
 def test_the_median_lies_between_the_least_and_the_most(values: list[float]) -> None:
     found = spread(values)
     assert found.least <= found.median <= found.most

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from statistics import median
 
 
@@ -76,7 +77,8 @@ class Spread:
 def spread(values: Iterable[float]) -> Spread:
     """Return the spread of `values`, one at least."""
     known = list(values)
-    return Spread(median(known), min(known), max(known))
+    # Exactly, since the sum of two floats can be greater than any float.
+    return Spread(float(median(map(Fraction, known))), min(known), max(known))
 
 
 @dataclass(frozen=True, slots=True)
