@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -78,6 +79,19 @@ def test_refusals_that_do_not_depend_on_the_rate_do_not_bring_it_down(share: flo
 
     seen = simulate(Server(latency=0.01, broken=at_random), concurrency=16, seconds=60, attempts=99)
     assert seen.goodput(40, 60) >= 200
+
+
+def test_a_server_that_refuses_and_breaks_off_at_random_does_not_make_the_run_crawl() -> None:
+    def at_random(chance: random.Random) -> Ending | None:
+        drawn = chance.random()
+        if drawn < 0.1:
+            return refusal(0.005)
+        return TryAgain(ErrorInfo(code="connect", message="refused")) if drawn < 0.15 else None
+
+    server = partial(Server, latency=0.004, broken=at_random)
+    for seed in range(30):
+        seen = simulate(server(), concurrency=32, seconds=40, attempts=99, seed=seed)
+        assert seen.goodput(20, 40) >= 200, seed
 
 
 def test_a_server_that_answers_more_slowly_the_more_is_asked_of_it_is_asked_less() -> None:

@@ -73,12 +73,21 @@ _ENOUGH_SECONDS = 1.0
 # So few requests tell next to nothing; then the rate is halved at most.
 _TOO_FEW_REQUESTS = 10
 
+# With fewer let through before the first refusal, as many a second are tried: it may have been chance.
+_LEAST_AT_FIRST = 4
+
 # Where so many are refused, and more than are let through, the rate is far too high.
 _MOSTLY_REFUSED = 4
 
+# Where requests are refused by chance, so many, and more than are let through, are refused in no second.
+_SURELY_REFUSED = 20
+
 # After so many early refusals in a row, with so many times as many requests let through, the rate is not why.
-_REFUSALS_ANYWAY = 8
-_MOSTLY_LET_THROUGH = 6
+_REFUSALS_ANYWAY = 5
+_MOSTLY_LET_THROUGH = 3
+
+# While it may turn out that the rate is not why, an early refusal leaves so much of it.
+_LEFT_IN_DOUBT = 0.7
 
 _MARK_SECONDS = 0.02
 
@@ -129,7 +138,8 @@ class Limit:
         self._early = 0
         self._before_early = 0
         self._indifferent_until = float("-inf")
-        self._erred = False
+        # How many early refusals it takes to believe that; twice as many after each mistake.
+        self._convincing = _REFUSALS_ANYWAY
 
     def rate(self, now: float) -> float:
         """Return how many requests a second may go out; infinite while no limit is known."""
@@ -165,7 +175,7 @@ class Limit:
         seconds, count = now - self._since, self._let_through - self._before
         mostly = self._refused >= _MOSTLY_REFUSED and self._refused > count
         if now < self._indifferent_until:
-            self._look_on(now, mostly=mostly)
+            self._look_on(now, surely=self._refused >= _SURELY_REFUSED and self._refused > count)
         elif not self.known:
             self._set_first(refusal)
         elif seconds >= SHORTEST_SECONDS or refusal.resumes > now:
@@ -180,7 +190,7 @@ class Limit:
         burst = seconds < LONGEST_SECONDS - _ENOUGH_SECONDS
         if burst:
             self._burst = stretches
-        self._set(count / max(seconds, _ENOUGH_SECONDS), refusal, searching=burst)
+        self._set(max(count, _LEAST_AT_FIRST) / max(seconds, _ENOUGH_SECONDS), refusal, searching=burst)
 
     def _set_again(self, refusal: Refusal, seconds: float, count: int) -> None:
         """Set the rate at a later refusal, `seconds` and `count` requests let through after the last one."""
@@ -205,6 +215,8 @@ class Limit:
             allowed = max(allowed, rate_of_bucket(self._burst, telling, rate))
         if count < _TOO_FEW_REQUESTS:
             allowed = max(allowed, self.allowed / 2)
+        if self._early > 1 and self._mostly_let_through():
+            allowed = max(allowed, _LEFT_IN_DOUBT * self.allowed)
         if self.searching:
             self._set(min(FOUND * allowed, rate), refusal, searching=False)
         else:
@@ -217,8 +229,7 @@ class Limit:
             self._early = 0
             self._before_early = self._let_through
         self._early += early
-        passed = self._let_through - self._before_early
-        if self._early < _REFUSALS_ANYWAY or passed < _MOSTLY_LET_THROUGH * self._early or self._erred:
+        if self._early < self._convincing or not self._mostly_let_through():
             return False
         self._early = 0
         self._indifferent_until = now + INDIFFERENT_SECONDS
@@ -226,12 +237,15 @@ class Limit:
         self._count_anew(now)
         return True
 
-    def _look_on(self, now: float, *, mostly: bool) -> None:
+    def _mostly_let_through(self) -> bool:
+        return self._let_through - self._before_early >= _MOSTLY_LET_THROUGH * self._early
+
+    def _look_on(self, now: float, *, surely: bool) -> None:
         """Take in a refusal while they seem not to depend on the rate."""
-        if mostly:
-            # They do depend on it, and one such mistake in a run is enough.
+        if surely:
+            # They do depend on it, so it takes more to believe that again.
             self._indifferent_until = now
-            self._erred = True
+            self._convincing *= 2
         if now - self._since > _ENOUGH_SECONDS:
             self._count_anew(now)
 
