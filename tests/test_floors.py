@@ -19,6 +19,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "event_loops": ("event_loops",),
         "formulas": ("formulas",),
         "headings": ("headings",),
+        "language": ("language",),
         "interrupts": ("interrupts",),
         "disks": ("disks",),
         "values": ("values", "phones", "numbers", "mojibake", "remarks"),
