@@ -164,7 +164,7 @@ class SqliteWriter:
             if alone:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._admit(connection)
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -16384"):
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -6144"):
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
             connection.close()
