@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from importer import failpoints
 from importer.errors import LedgerBusyError, UsageError
 from importer.failpoints import Safeguard
+from importer.language import _
 
 
 class ProcessLock:
@@ -42,8 +43,10 @@ class ProcessLock:
             with suppress(OSError, UnicodeDecodeError):
                 who = self._holder.read_text(encoding="utf-8").strip()
             raise LedgerBusyError(
-                f"Another run holds {self._what}{f' ({who})' if who else ''}. "
-                "Wait until it has ended; two runs at once could create a lead twice."
+                _(
+                    "Another run holds {what}. Wait until it has ended; two runs at once could create a lead "
+                    "twice."
+                ).format(what=f"{self._what} ({who})" if who else self._what)
             ) from error
         with suppress(OSError):
             self._holder.write_text(
@@ -73,7 +76,8 @@ def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
     if not writable:
         folder = _temporary_folder(state)
     return ProcessLock(
-        folder / f"lead-importer-{account}-{environment}", f"this account in the environment {environment}"
+        folder / f"lead-importer-{account}-{environment}",
+        _("this account in the environment {environment}").format(environment=environment),
     )
 
 
@@ -89,6 +93,9 @@ def _temporary_folder(state: Path) -> Path:
     except OSError:
         pass
     raise UsageError(
-        f"Neither {state} nor {folder} can be written by this user, and one of them is needed for the lock "
-        "of the account. Let the environment variable XDG_STATE_HOME name a folder of yours."
+        _(
+            "Neither {state} nor {folder} can be written by this user, and one of them is needed "
+            "for the lock of the account. Let the environment variable XDG_STATE_HOME name a "
+            "folder of yours."
+        ).format(state=state, folder=folder)
     )
