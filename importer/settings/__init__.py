@@ -362,8 +362,9 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
         return f"{place}: {reason}."
     shows = {"client_key": _hidden, "client_secret": _hidden, "base_url": _shown_address}
     value = shows.get(option, shown)(given[option].value)
+    allowed = Settings.model_fields[option].description or ""
     return _("{place}: {value} is not allowed; give {allowed}.").format(
-        place=place, value=value, allowed=_(Settings.model_fields[option].description or "")
+        place=place, value=value, allowed=_(allowed)
     )
 
 

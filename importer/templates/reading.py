@@ -69,7 +69,7 @@ def read_input(field: Field, text: str, column: str, *, repair: bool = True) -> 
         spelt = _spellings(field.allowed).get(folded(value))
         if spelt is None or not repair:
             return InputReading(value, remarks, problem_of("not_allowed", column, named(field)))
-        value, remarks = spelt, (*remarks, Remark("repair", "spelling", column, _(REPAIRS["spelling"].made)))
+        value, remarks = spelt, (*remarks, *_repairs_made(("spelling",), column))
     return InputReading(value, remarks, _misfit(field, value, column))
 
 
