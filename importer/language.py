@@ -1,8 +1,8 @@
 """The language that a person reads: English, or a translation of it by gettext.
 
-The catalogs are in ``importer/locale``; what they lack is told in English. Codes, names of outcomes and
-options, and what scripts read are never translated. What the ledger keeps of a row it keeps as it was told,
-in the language of the run that told it.
+The catalogs are in ``importer/locale``, and ``python -m tests.catalogs`` brings them up to date; what they
+lack is told in English. Codes, names of outcomes and options, and what scripts read are never translated.
+What the ledger keeps of a row it keeps as it was told, in the language of the run that told it.
 
 It is spoken by a task and what that starts (:func:`asyncio.to_thread` included). A thread or a process that
 is started otherwise speaks English until it is told :func:`spoken` of who started it.
@@ -24,8 +24,9 @@ LANGUAGES = ("en", "vi")
 DOMAIN = "lead-importer"
 CATALOGS = Path(__file__).parent / "locale"
 
-# Where gettext itself looks, in this order (GNU gettext manual, "Locale Environment Variables").
-_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+# Our own, and then where gettext itself looks, in this order (GNU gettext manual, "Locale Environment
+# Variables").
+_VARIABLES = ("LEAD_IMPORTER_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 _language: ContextVar[str] = ContextVar("language", default="en")
 

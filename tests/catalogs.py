@@ -1,7 +1,8 @@
-"""The catalogs of messages, made of what stands in the code: ``python -m tests.catalogs`` brings them up to date.
+"""The catalogs of messages, made of what stands in the code.
 
-New messages come into ``importer/locale/*/LC_MESSAGES/lead-importer.po`` without a translation, those that are
-gone leave it, and the ``.mo`` beside it, which is what the importer reads, is written anew.
+``python -m tests.catalogs`` brings them up to date: new messages come into
+``importer/locale/*/LC_MESSAGES/lead-importer.po`` without a translation, those that are gone leave it, and
+the ``.mo`` beside it, which is what the importer reads, is written anew.
 """
 
 from __future__ import annotations

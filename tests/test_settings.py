@@ -538,7 +538,7 @@ def test_blanks_around_credentials_are_stripped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "missing", "there"),
     [
-        (set(), "The client key and the client secret are missing", None),
+        (set(), "The client key and client secret are missing", None),
         ({"LEAD_IMPORTER_CLIENT_KEY"}, "The client secret is missing", "LEAD_IMPORTER_CLIENT_KEY"),
         ({"LEAD_IMPORTER_CLIENT_SECRET"}, "The client key is missing", "LEAD_IMPORTER_CLIENT_SECRET"),
     ],

@@ -46,7 +46,7 @@ def show_report(console: Console, report: ImportReport, *, dry_run: bool = False
             table.add_row(name, in_figures(count), _(MEANINGS[outcome]))
     requests = report.totals.requests
     table.add_row(
-        Text("read", style="bold"),
+        Text(_("read"), style="bold"),
         Text(in_figures(report.totals.read), style="bold"),
         ngettext(
             "in {time}, with {count} request to {environment}",

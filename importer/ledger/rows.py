@@ -30,7 +30,7 @@ _ANSWERS = {
     Said.RESEND: marked("it is to be sent again, though it may exist, as {name} answered at {time}"),
 }
 
-_TO_BE_SENT = '{"code":"not_created","message":"it was looked for and not found; run the same command again"}'
+_TO_BE_SENT = marked("it was looked for and not found; run the same command again")
 
 _RESULTS = """
 SELECT sheet.source, sheet.name, entry.row + ifnull(lead.id - entry.lead, 0), entry.outcome,
@@ -135,7 +135,7 @@ def result_row(values: Sequence[Any]) -> ResultRow:
         told = (
             told
             if outcome is OutcomeName.IN_DOUBT
-            else _TO_BE_SENT
+            else packed_error(ErrorInfo(code="not_created", message=_(_TO_BE_SENT)))
             if outcome is OutcomeName.FAILED
             else None
         )

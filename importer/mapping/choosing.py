@@ -107,7 +107,7 @@ def _refuse_two_readings(
                 ).format(
                     where=where,
                     column=column.header,
-                    names=all_of(names),
+                    fields=all_of(names),
                     said=_quoted(names[0], column.header),
                 )
             )
