@@ -26,7 +26,7 @@ def said() -> Catalog:
 def texts(message: Message) -> list[tuple[str, str]]:
     """Return each English text of a message with its translation; of a plural, the last form of both."""
     if isinstance(message.id, tuple | list):
-        return [(message.id[-1], form) for form in message.string]
+        return [(message.id[-1], form) for form in message.string or ()]
     return [(str(message.id), str(message.string))]
 
 
@@ -77,7 +77,8 @@ def test_what_is_filled_in_is_the_same_in_both_languages(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_options_commands_and_endings_of_files_are_named_as_they_are(language: str) -> None:
     names = re.compile(
-        r"--[a-z][a-z-]*|lead-importer(?: (?:check|resolve|results|templates)\b)?|(?<!\w)\.[a-z]{3,5}\b|`[^`]*`|chmod 600"
+        r"--[a-z][a-z-]*|lead-importer(?: (?:check|resolve|results|templates)\b)?|(?<!\w)\.[a-z]{3,5}\b"
+        r"|`[^`]*`|chmod 600"
     )
     differing = {
         english: set(names.findall(english)) ^ set(names.findall(other)) for english, other in pairs(language)
