@@ -39,20 +39,25 @@ class ProcessLock:
         try:
             self._lock.acquire()
         except Timeout as error:
-            who = ""
-            with suppress(OSError, UnicodeDecodeError):
-                who = self._holder.read_text(encoding="utf-8").strip()
             raise LedgerBusyError(
                 _(
                     "Another run holds {what}. Wait until it has ended; two runs at once could create a lead "
                     "twice."
-                ).format(what=f"{self._what} ({who})" if who else self._what)
+                ).format(what=f"{self._what}{self._who()}")
             ) from error
         with suppress(OSError):
-            self._holder.write_text(
-                f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n", encoding="utf-8"
-            )
+            moment = time.strftime("%Y-%m-%d %H:%M:%S")
+            self._holder.write_text(f"{os.getpid()} {moment}\n", encoding="utf-8")
             self._holder.chmod(0o600)
+
+    def _who(self) -> str:
+        """Return which process holds the lock, in brackets; empty if that is not known."""
+        try:
+            process, since = self._holder.read_text(encoding="utf-8").split(maxsplit=1)
+        except (OSError, ValueError):
+            return ""
+        told = _("process {process}, since {time}").format(process=process, time=since.strip())
+        return f" ({told})"
 
     def release(self) -> None:
         """Let go of it, if it is held."""
