@@ -1,15 +1,17 @@
-"""Which language is spoken, where, and how numbers and lists are written in it."""
+"""Which language is spoken, where, and how numbers and lists are written in it; the README in Vietnamese."""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import re
 import threading
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook  # type: ignore[import-untyped]
 from rich.console import Console
 
 from importer.console import ProgressDisplay
@@ -30,7 +32,7 @@ from importer.ledger.sqlite import SqliteLedger
 from importer.model import NoAnswer, Place, Request
 from importer.pace import HeldBy, Hold
 from importer.senders import SenderProcesses
-from tests.support import Command, read_results, write_leads
+from tests.support import Command, api_beside, customers, local, read_results, set_faults, write_leads
 
 NOT_THERE = "leads.csv is not there. Check the spelling of its name and folder."
 NOT_THERE_VI = "Không có leads.csv. Kiểm tra lại tên tệp và thư mục."
@@ -275,3 +277,43 @@ def test_the_ledger_keeps_what_is_told_of_a_row_in_the_language_of_its_run(
     ended = said("results", "leads.csv", "--ledger", "ledger.sqlite3", "--lang", "en")
     assert "Written: leads.results.csv" in ended.output
     assert read_results(tmp_path / "leads.results.csv")[0]["error_message"] == "phone: ô trống; điền vào"
+
+
+def test_the_steps_of_the_readme_in_vietnamese_are_those_that_work(said: Command, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.split("\n## Tiếng Việt\n")[1].split("\n## ")[0]
+    new, check, run, again, listed, answered = re.findall(r"^ *lead-importer (.*)$", section, re.MULTILINE)
+    assert said(*new.split()).code == 0
+    with api_beside() as api:
+        here = local(api, tmp_path)
+
+        def send(step: str) -> int:
+            return said(*step.replace(" --env production", "").split(), *here).code
+
+        workbook = load_workbook("khach-hang.xlsx")
+        sheet = workbook.active
+        leads = (
+            ("1001", "Nguyễn Văn An", "0901234567", "1 Lê Lợi"),
+            ("1002", "Trần Thị Bình", "0901234567 / 0912345678", "2 Lê Lợi"),
+            ("1003", "Lê Chi", "0901234569", "3 Lê Lợi"),
+        )
+        for row, lead in enumerate(leads, 3):
+            for column, value in enumerate(lead, 1):
+                sheet.cell(row, column, value)
+        workbook.save("khach-hang.xlsx")
+        checked = said(*check.split())
+        assert checked.code == 1
+        assert "chỉ để lại một số" in " ".join(checked.output.split())
+        assert Path("can-sua.xlsx").exists()
+        set_faults(api, "drop-before:customer=1003,times=1")
+        assert send(run) == 3
+        mended = load_workbook("khach-hang.retry.xlsx")
+        [row] = [cells[0].row for cells in mended.active.iter_rows() if cells[0].value == "1002"]
+        mended.active.cell(row, 3, "0912345678")
+        mended.save("khach-hang.retry.xlsx")
+        assert send(again) == 0
+        resolve = [*listed.split(), "--ledger", "ledger.sqlite3"]
+        assert "1 dòng chưa rõ kết quả" in said(*resolve).output
+        assert said(*answered.split(), "--ledger", "ledger.sqlite3").code == 0
+        assert send(run) == 1
+        assert sorted(customers(api)) == ["1001", "1002", "1003"]
