@@ -134,7 +134,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "importing": ("importing",),
         "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
+    {"cli": ("cli", "cli.loading", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
 )
 
 PART_OF = {

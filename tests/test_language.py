@@ -240,9 +240,10 @@ def test_what_is_wrong_with_settings_is_told_in_the_language_of_the_variable(
 
 
 def test_a_language_that_is_not_spoken_is_refused(said: Command) -> None:
-    ended = said("check", "leads.csv", "--lang", "fr")
-    assert ended.code == 2
-    assert "option --lang: 'fr' is not allowed; give en or vi." in ended.errors
+    for command in (("check", "leads.csv"), ("resolve", "leads.csv"), ("templates",)):
+        ended = said(*command, "--lang", "fr")
+        assert ended.code == 2
+        assert "option --lang: 'fr' is not allowed; give en or vi." in ended.errors
 
 
 @pytest.mark.parametrize("name", ["run", "check", "results", "resolve", "doctor", "templates"])

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from importer import __version__, failpoints
+from importer.cli.loading import load
 from importer.cli.options import (
     Adopt,
     Attempts,
@@ -53,7 +54,7 @@ from importer.cli.options import (
 from importer.cli.resolve import ResolveCommand, resolve
 from importer.cli.templates import commands as template_commands
 from importer.errors import ImporterError, unexpected
-from importer.language import _, language_of, speak, speaking
+from importer.language import _, language_of, speaking
 
 if TYPE_CHECKING:
     from importer.settings import Loaded
@@ -303,12 +304,7 @@ def _settings(context: typer.Context) -> Loaded:
 
 
 def _load(options: dict[str, object]) -> Loaded:
-    from importer.settings import load_settings
-
-    loaded = load_settings(options)
-    if loaded.settings.lang is not None:
-        speak(loaded.settings.lang)
-    return loaded
+    return load(options)
 
 
 def main() -> None:

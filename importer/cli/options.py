@@ -12,13 +12,23 @@ from typing import Annotated
 
 import typer
 
-from importer.language import LANGUAGES, speak
+from importer.errors import UsageError
+from importer.language import LANGUAGES, _, speak
 
 
 def _speak(language: str | None) -> str | None:
-    """Have all that is told from here on in `language`, what is wrong with other options included."""
+    """Have all that is told from here on in `language`, what is wrong with other options included.
+
+    Raises :class:`UsageError` for a language that is not spoken.
+    """
     if language in LANGUAGES:
         speak(language)
+    elif language is not None:
+        raise UsageError(
+            _("{place}: {value} is not allowed; give {allowed}.").format(
+                place=_("option --{name}").format(name="lang"), value=repr(language), allowed=_("en or vi")
+            )
+        )
     return language
 
 

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from importer.cli.loading import load
 from importer.cli.options import Config, Language, LedgerFile
-from importer.language import speak
 
 # What may follow another row behind one option: no file is called so.
 _ANOTHER = re.compile(r"all|(?:[^-].*!)?\d+(?:-\d+|@\S+)?(?:,.*)?|(?:[^-].*!)?\d+(?:@\S+)?=\S+")
@@ -79,11 +79,8 @@ def resolve(
     from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_resolution
     from importer.resolving import Answers, resolve
-    from importer.settings import load_settings
 
-    loaded = load_settings({"ledger": ledger, "lang": lang, "config": config})
-    if loaded.settings.lang is not None:
-        speak(loaded.settings.lang)
+    loaded = load({"ledger": ledger, "lang": lang, "config": config})
     answers = Answers(created=created or (), not_created=not_created or (), resend=resend or ())
     resolution = resolve(file, answers, loaded.settings, now=time.time(), user=user_name())
     resolution.notices[:0] = loaded.notices
