@@ -20,6 +20,7 @@ from importer.errors import SheetError, UsageError
 from importer.file_stamps import is_as_written
 from importer.formulas import undefuse
 from importer.intake import Identity, Input, Selection, open_inputs
+from importer.language import _, in_figures
 from importer.ledger import Known, Ledger
 from importer.ledger.told import Standing, Told, ToldRow
 from importer.model import Application, Lead, OutcomeName, Place
@@ -53,9 +54,12 @@ def adopted(paths: Sequence[Path], inputs: Sequence[Input], selection: Selection
     if astray := told.astray():
         names = ", ".join(map(str, paths))
         raise UsageError(
-            f"{names} tells of leads that stand in none of the files ({len(astray):,}, the first in "
-            f"{astray[0].place}). They would be forgotten, so nothing is sent. Give all the files that it "
-            "tells of, with their rows mended; or take those rows out of it if they are not meant to exist."
+            _(
+                "{names} tells of leads that stand in none of the files ({count}, the first in "
+                "{place}). They would be forgotten, so nothing is sent. Give all the files that it "
+                "tells of, with their rows mended; or take those rows out of it if they are not "
+                "meant to exist."
+            ).format(names=names, count=in_figures(len(astray)), place=astray[0].place)
         )
     return told
 
@@ -85,21 +89,32 @@ def refuse_unknown(
         if not to_be_replaced:
             return
         raise UsageError(
-            f"{results} is there and holds no results of a run, or such as somebody has changed; it would be "
-            "replaced. Move it away, or name another file with --results."
+            _(
+                "{results} is there and holds no results of a run, or such as somebody has changed; "
+                "it would be replaced. Move it away, or name another file with --results."
+            ).format(results=results)
         ) from error
     except UsageError as error:
         raise UsageError(
-            f"{results} may tell of leads that were sent, and cannot be understood: {error} Nothing is sent. "
-            "Mend it, or move it away if it is none of an earlier run."
+            _(
+                "{results} may tell of leads that were sent, and cannot be understood: {error} "
+                "Nothing is sent. Mend it, or move it away if it is none of an earlier run."
+            ).format(results=results, error=error)
         ) from error
     if count := unknown.count():
         raise UsageError(
-            f"{results} tells of leads that were sent ({count:,}, the first in row {unknown.first}) and that "
-            "the ledger does not know: it is new, an older copy, or not the one that was used. Nothing is "
-            "sent, since they could be created twice. Name the ledger that was used with --ledger; or, if it "
-            f"is lost, take them over with --adopt {shlex.quote(str(results))}; or, if they are of another "
-            "account or of a rehearsal, move them away."
+            _(
+                "{results} tells of leads that were sent ({count}, the first in row {first}) and "
+                "that the ledger does not know: it is new, an older copy, or not the one that was "
+                "used. Nothing is sent, since they could be created twice. Name the ledger that was "
+                "used with --ledger; or, if it is lost, take them over with --adopt {quoted}; or, "
+                "if they are of another account or of a rehearsal, move them away."
+            ).format(
+                results=results,
+                count=in_figures(count),
+                first=unknown.first,
+                quoted=shlex.quote(str(results)),
+            )
         )
 
 
@@ -168,12 +183,16 @@ def told_rows(path: Path, selection: Selection) -> Iterator[ToldRow]:
 
 def _of_own_workbook(path: Path, sheets: Sequence[Sheet], selection: Selection) -> Iterator[ToldRow]:
     """Yield what the user's own workbook tells, whose leads have their customers in a column of their own."""
-    inputs, _ = open_inputs([str(path)], selection)
+    inputs, _notices = open_inputs([str(path)], selection)
     mappings = {given.sheet.name: given for given in inputs}
     for sheet in sheets:
         given = mappings.get(sheet.name)
         if given is None:
-            raise UsageError(f"{path}, sheet {sheet.name}: the customers of its rows cannot be told.")
+            raise UsageError(
+                _("{path}, sheet {sheet}: the customers of its rows cannot be told.").format(
+                    path=path, sheet=sheet.name
+                )
+            )
         customers = {row.place.row: lead.customer_id for chunk in given.leads() for row, lead in chunk}
         columns = added_fields(sheet.headers)
         for rows in sheet.chunks():
@@ -199,30 +218,44 @@ def _of_json_lines(path: Path) -> Iterator[ToldRow]:
     except ValueError as error:
         if not begun:
             raise _no_results(path) from error
-        raise UsageError(f"{path} is damaged: line {number} is no result.") from error
+        raise UsageError(
+            _("{path} is damaged: line {line} is no result.").format(path=path, line=number)
+        ) from error
     except OSError as error:
-        raise SheetError(f"{path} cannot be read ({error.strerror or error}). Check its path.") from error
+        raise SheetError(
+            _("{path} cannot be read ({reason}). Check its path.").format(
+                path=path, reason=error.strerror or error
+            )
+        ) from error
 
 
 def _told(path: Path, line: int, cells: Mapping[str, str]) -> Iterator[ToldRow]:
     """Yield what one line of results tells of a lead that may exist; nothing if it cannot."""
-    where = f"{path}, row {line}"
+    where = _("{source}, row {row}").format(source=path, row=line)
     outcome, application_id = cells.get("outcome", ""), cells.get("application_id", "")
     if not outcome and not application_id:
         return
     if outcome not in set(OutcomeName):
-        raise UsageError(f"{where}: there is no outcome {outcome!r}. Take the results as they were written.")
+        raise UsageError(
+            _("{where}: there is no outcome {outcome!r}. Take the results as they were written.").format(
+                where=where, outcome=outcome
+            )
+        )
     if outcome not in _WITH_APPLICATION and outcome != OutcomeName.IN_DOUBT:
         return
     row, customer_id = cells.get("row", ""), cells.get("customer_id", "")
     if not row.isdecimal() or not customer_id:
-        raise UsageError(f"{where}: it does not tell which row or customer it is about.")
+        raise UsageError(
+            _("{where}: it does not tell which row or customer it is about.").format(where=where)
+        )
     application = None
     if outcome in _WITH_APPLICATION:
         if not _DIGITS.fullmatch(application_id):
             raise UsageError(
-                f"{where}: the application id is not as it was written, as when a spreadsheet has saved the "
-                "file. Take the results as they were written."
+                _(
+                    "{where}: the application id is not as it was written, as when a spreadsheet has "
+                    "saved the file. Take the results as they were written."
+                ).format(where=where)
             )
         application = Application(
             application_id=application_id,
@@ -234,4 +267,6 @@ def _told(path: Path, line: int, cells: Mapping[str, str]) -> Iterator[ToldRow]:
 
 
 def _no_results(path: Path) -> NoResultsError:
-    return NoResultsError(f"{path} holds no results of a run. Name the results file of the lost ledger.")
+    return NoResultsError(
+        _("{path} holds no results of a run. Name the results file of the lost ledger.").format(path=path)
+    )

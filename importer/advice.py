@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from importer.errors import StoppedError
+from importer.language import _, in_figures, marked, ngettext
 from importer.model import OutcomeName
 from importer.report import ImportReport
 
 MEANINGS = {
-    OutcomeName.CREATED: "sent, and the API gave an application id",
-    OutcomeName.EXISTING: "created by an earlier run; nothing was sent",
-    OutcomeName.DUPLICATE: "the same lead stands above; nothing was sent",
-    OutcomeName.INVALID: "no lead yet: mend the row",
-    OutcomeName.REJECTED: "refused by the API: mend the row",
-    OutcomeName.FAILED: "not created, for certain: send it again",
-    OutcomeName.IN_DOUBT: "sent without an answer to trust: it may exist",
-    OutcomeName.NOT_ATTEMPTED: "not sent: the run stopped before it",
+    OutcomeName.CREATED: marked("sent, and the API gave an application id"),
+    OutcomeName.EXISTING: marked("created by an earlier run; nothing was sent"),
+    OutcomeName.DUPLICATE: marked("the same lead stands above; nothing was sent"),
+    OutcomeName.INVALID: marked("no lead yet: mend the row"),
+    OutcomeName.REJECTED: marked("refused by the API: mend the row"),
+    OutcomeName.FAILED: marked("not created, for certain: send it again"),
+    OutcomeName.IN_DOUBT: marked("sent without an answer to trust: it may exist"),
+    OutcomeName.NOT_ATTEMPTED: marked("not sent: the run stopped before it"),
 }
-"""What each outcome means, in a few words."""
+"""What each outcome means, in a few words; for the catalogs."""
 
 
 def rows(count: int) -> str:
     """Return a number of rows in words."""
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+    return ngettext("{count} row", "{count} rows", count).format(count=in_figures(count))
 
 
 def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
@@ -31,22 +32,29 @@ def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
     steps: list[str] = []
     if dry_run:
         if to_mend:
-            steps.append(f"{rows(to_mend)} to mend: lead-importer check tells which.")
+            steps.append(_("{rows} to mend: lead-importer check tells which.").format(rows=rows(to_mend)))
         to_send = outcomes[OutcomeName.NOT_ATTEMPTED]
-        steps.append(f"{rows(to_send)} would be sent; leave --dry-run out to send.")
+        steps.append(_("{rows} would be sent; leave --dry-run out to send.").format(rows=rows(to_send)))
         return steps
     if doubtful := outcomes[OutcomeName.IN_DOUBT]:
         named = report.files[0] if len(report.files) == 1 else "FILE"
         steps.append(
-            f"{rows(doubtful)} in doubt: look for these customers in the Tini console, and settle them with "
-            f"lead-importer resolve {named}. They are held, so that nothing "
-            "is created twice; --on-doubt resend sends them again at your risk."
+            _(
+                "{rows} in doubt: look for these customers in the Tini console, and settle them with "
+                "lead-importer resolve {file}. They are held, so that nothing is created twice; --on-doubt "
+                "resend sends them again at your risk."
+            ).format(rows=rows(doubtful), file=named)
         )
     to_send = outcomes[OutcomeName.FAILED] + outcomes[OutcomeName.NOT_ATTEMPTED]
     files = ", ".join(str(path) for path in report.retry_files)
     if to_mend:
-        steps.append(f"{rows(to_mend)} to mend: {files or 'the results tell which'}")
+        where = files or _("the results tell which")
+        steps.append(_("{rows} to mend: {where}").format(rows=rows(to_mend), where=where))
     if to_send:
-        first = "mend what stopped the run, then " if report.exit_code == StoppedError.exit_code else ""
-        steps.append(f"{rows(to_send)} to send: {first}run the same command again.")
+        step = (
+            _("{rows} to send: mend what stopped the run, then run the same command again.")
+            if report.exit_code == StoppedError.exit_code
+            else _("{rows} to send: run the same command again.")
+        )
+        steps.append(step.format(rows=rows(to_send)))
     return steps

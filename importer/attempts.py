@@ -17,6 +17,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 from importer import failpoints
 from importer.errors import ImporterError
 from importer.failpoints import Point, Safeguard
+from importer.language import _
 from importer.ledger import EARLIER_DOUBT, Ledger
 from importer.model import (
     Answer,
@@ -201,7 +202,7 @@ class Submitter:
         return InDoubt(
             ErrorInfo(
                 code="repeated_application_id",
-                message="the API answered that it succeeded, but with an id that another lead has",
+                message=_("the API answered that it succeeded, but with an id that another lead has"),
             ),
             resendable=False,
         )
@@ -253,7 +254,7 @@ class _Course:
 
 def _known_doubt() -> ErrorInfo:
     return ErrorInfo(
-        code=EARLIER_DOUBT, message="an earlier request may have created it, and no later one settled that"
+        code=EARLIER_DOUBT, message=_("an earlier request may have created it, and no later one settled that")
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from importer.errors import MappingError, TemplateError, UsageError
 from importer.examples import example_cell
+from importer.language import _
 from importer.mapping import choose_mapping, fold
 from importer.results.replacing import in_place_of, refusal
 from importer.templates import Field, Template, customer_id_field
@@ -86,15 +87,18 @@ def write_blank(path: Path, template: Template, *, replace: bool = False) -> Non
     """
     if path.suffix.casefold() != SUFFIX:
         raise UsageError(
-            f"{path}: an empty workbook is written as {SUFFIX}. Let the file's name end in it: "
-            f"-o {path.parent / (path.stem or 'leads')}{SUFFIX}"
+            _(
+                "{path}: an empty workbook is written as {ending}. Let the file's name end in it: -o {better}"
+            ).format(path=path, ending=SUFFIX, better=f"{path.parent / (path.stem or 'leads')}{SUFFIX}")
         )
     content = blank_workbook(template)
     try:
         if path.exists() and not replace:
             raise UsageError(
-                f"{path} is there already, and may hold leads. Name another file with -o, or replace it "
-                "with --force."
+                _(
+                    "{path} is there already, and may hold leads. Name another file with -o, or replace "
+                    "it with --force."
+                ).format(path=path)
             )
         with in_place_of(path) as file:
             file.write(content)
@@ -113,8 +117,11 @@ def blank_workbook(template: Template) -> bytes:
         choose_mapping(f"Template {template.name}", headers, [template])
     except MappingError as error:
         raise TemplateError(
-            f"Template {template.name}: two of its columns would fit the same field, so the workbook could "
-            "not be read. Give each field a title that is no name, title or synonym of another one."
+            _(
+                "Template {name}: two of its columns would fit the same field, so the workbook could "
+                "not be read. Give each field a title that is no name, title or synonym of another "
+                "one."
+            ).format(name=template.name)
         ) from error
     # Imported where it is used: no other command needs it.
     from xlsxwriter import Workbook  # type: ignore[import-untyped]

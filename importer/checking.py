@@ -13,12 +13,13 @@ from pathlib import Path
 from importer.findings import FindingList
 from importer.inputs import shown
 from importer.intake import Identity, Input, Selection, open_inputs
+from importer.language import _, marked
 from importer.model import InvalidRow, Lead, Place, Request, Row, RowFinding, RowProblem
 from importer.operations import create_application
 from importer.phone_book import PhoneBook
 
-_DUPLICATE = RowProblem("duplicate", "the same lead stands above, so this one is not sent")
-_SHARED_PHONE = RowProblem("shared_phone", "the same phone stands above, under another customer")
+_DUPLICATE = marked("the same lead stands above, so this one is not sent")
+_SHARED_PHONE = marked("the same phone stands above, under another customer")
 
 # Within one check, whose ledger it would be makes no difference.
 _NOBODY = Identity("", "")
@@ -183,7 +184,7 @@ class _Check:
         """Return what was found in all."""
         self._seen.clear()
         for place, header in self._phones.shared():
-            self._found(RowFinding(place, "warning", _SHARED_PHONE.code, header, _SHARED_PHONE.message))
+            self._found(RowFinding(place, "warning", "shared_phone", header, _(_SHARED_PHONE)))
         self._report.problems = self._by_frequency("problem")
         self._report.warnings = self._by_frequency("warning")
         self._report.repairs = self._by_frequency("repair")
@@ -193,7 +194,7 @@ class _Check:
         """Count the rows up to the limit, and return those of them that are leads."""
         report, seen = self._report, self._seen
         leads = []
-        for _, lead in chunk:
+        for _row, lead in chunk:
             if self._limit is not None and report.to_send >= self._limit:
                 break
             report.read += 1
@@ -208,7 +209,7 @@ class _Check:
             mark = _mark(lead)
             if mark in seen:
                 report.duplicates += 1
-                self._refused(lead.place, _DUPLICATE)
+                self._refused(lead.place, RowProblem("duplicate", _(_DUPLICATE)))
             else:
                 seen.add(mark)
         return leads
@@ -239,7 +240,7 @@ class _Check:
             self._findings.add(finding)
 
     def _by_frequency(self, kind: str) -> list[RemarkKind]:
-        found = [counted for (known, _, _), counted in self._kinds.items() if known == kind]
+        found = [counted for (known, *_more), counted in self._kinds.items() if known == kind]
         return sorted(found, key=lambda counted: -counted.rows)
 
 
@@ -264,7 +265,7 @@ def _described(given: Input) -> CheckedInput:
     return CheckedInput(
         given.sheet.source,
         given.sheet.name,
-        f"{mapping.template.name} ({mapping.template.title})",
+        f"{mapping.template.name} ({_(mapping.template.title)})",
         [MappedColumn(column.field.name, column.header, "") for column in columns],
         [header for index, header in enumerate(given.sheet.headers) if header and index not in used],
         header_row=given.sheet.header_row,

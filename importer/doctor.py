@@ -21,6 +21,7 @@ from pathlib import Path
 from importer import __version__
 from importer.disks import free_bytes, nearest, network_file_system
 from importer.errors import ImporterError, LedgerBusyError, UsageError
+from importer.language import _, in_figures
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import Answer, NoAnswer
 from importer.operations import QUESTION, refuses_client
@@ -72,14 +73,23 @@ def exit_code(findings: list[Finding]) -> int:
 def _versions() -> Iterator[Finding]:
     python = platform.python_version()
     yield Finding(
-        "versions",
+        _("versions"),
         Verdict.GOOD,
-        f"lead-importer {__version__}, Python {python}, aiohttp {version('aiohttp')}, "
-        f"pandas {version('pandas')} on {sys.platform}",
+        _(
+            "lead-importer {version}, Python {python}, aiohttp {aiohttp}, pandas {pandas} on {platform}"
+        ).format(
+            version=__version__,
+            python=python,
+            aiohttp=version("aiohttp"),
+            pandas=version("pandas"),
+            platform=sys.platform,
+        ),
     )
     said = f"SQLite {sqlite3.sqlite_version}"
     if sqlite3.sqlite_version_info < _SQLITE:
-        said += ", whose log has a fault with several connections; the ledger uses one, so it is not touched"
+        said += _(
+            ", whose log has a fault with several connections; the ledger uses one, so it is not touched"
+        )
     yield Finding("sqlite", Verdict.GOOD, said)
 
 
@@ -90,44 +100,60 @@ def _files(settings: Settings) -> Iterator[Finding]:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield Finding(
-                str(path), Verdict.NOTE, f"others can read it (mode {mode:o}); run: chmod 600 {path}"
+                str(path),
+                Verdict.NOTE,
+                _("others can read it (mode {mode}); run: chmod 600 {path}").format(
+                    mode=f"{mode:o}", path=path
+                ),
             )
         else:
-            yield Finding(str(path), Verdict.GOOD, "only its owner can read it")
+            yield Finding(str(path), Verdict.GOOD, _("only its owner can read it"))
     folder = Path().resolve()
-    yield _room("working directory", folder)
+    yield _room(_("working directory"), folder)
 
 
 def _ledger(settings: Settings) -> Iterator[Finding]:
     path = settings.ledger_path()
-    yield _room("ledger's disk", path)
+    yield _room(_("ledger's disk"), path)
     if kind := network_file_system(path):
         yield Finding(
-            "ledger's disk",
+            _("ledger's disk"),
             Verdict.NOTE,
-            f"{path} is on a network file system ({kind}), whose locks and writes may not hold; "
-            "name a file on a disk of this computer with --ledger",
+            _(
+                "{path} is on a network file system ({kind}), whose locks and writes may not hold; "
+                "name a file on a disk of this computer with --ledger"
+            ).format(path=path, kind=kind),
         )
     if not path.exists():
         if os.access(nearest(path), os.W_OK):
-            yield Finding("ledger", Verdict.GOOD, f"there is none yet; a run makes {path}")
+            yield Finding(
+                _("ledger"), Verdict.GOOD, _("there is none yet; a run makes {path}").format(path=path)
+            )
         else:
-            yield Finding("ledger", Verdict.BAD, f"{path} cannot be made; name another with --ledger")
+            yield Finding(
+                _("ledger"),
+                Verdict.BAD,
+                _("{path} cannot be made; name another with --ledger").format(path=path),
+            )
         return
     try:
         with SqliteLedger(path):
-            yield Finding("ledger", Verdict.GOOD, f"{path} is whole")
+            yield Finding(_("ledger"), Verdict.GOOD, _("{path} is whole").format(path=path))
     except LedgerBusyError as error:
-        yield Finding("ledger", Verdict.NOTE, str(error))
+        yield Finding(_("ledger"), Verdict.NOTE, str(error))
     except ImporterError as error:
-        yield Finding("ledger", Verdict.BAD, str(error))
+        yield Finding(_("ledger"), Verdict.BAD, str(error))
 
 
 def _room(subject: str, path: Path) -> Finding:
     free = free_bytes(path)
-    said = f"{free >> 20:,} MiB are free"
+    said = _("{free} MiB are free").format(free=in_figures(free >> 20))
     if free < _ROOM_BYTES:
-        return Finding(subject, Verdict.BAD, f"only {said} on the disk of {path}; make room")
+        return Finding(
+            subject,
+            Verdict.BAD,
+            _("only {said} on the disk of {path}; make room").format(said=said, path=path),
+        )
     return Finding(subject, Verdict.GOOD, said)
 
 
@@ -135,10 +161,12 @@ def _credentials(settings: Settings) -> tuple[Credentials | None, Finding]:
     try:
         credentials = settings.credentials()
     except UsageError as error:
-        return None, Finding("credentials", Verdict.BAD, str(error))
+        return None, Finding(_("credentials"), Verdict.BAD, str(error))
     if credentials is None:
-        return None, Finding("credentials", Verdict.GOOD, "the local lead API has a pair of its own")
-    return credentials, Finding("credentials", Verdict.GOOD, f"a pair for {settings.env} is there")
+        return None, Finding(_("credentials"), Verdict.GOOD, _("the local lead API has a pair of its own"))
+    return credentials, Finding(
+        _("credentials"), Verdict.GOOD, _("a pair for {env} is there").format(env=settings.env)
+    )
 
 
 async def _api(
@@ -146,7 +174,7 @@ async def _api(
 ) -> list[Finding]:
     address = settings.api_address()
     if address is None:
-        return [Finding("API", Verdict.GOOD, "a run with --env local starts one of its own")]
+        return [Finding("API", Verdict.GOOD, _("a run with --env local starts one of its own"))]
     if credentials is None:
         if settings.env != "local":
             # An unsigned request would only be refused, and count against the account.
@@ -169,7 +197,9 @@ async def _api(
     async with transport:
         answer = await transport.send(QUESTION, headers, nothing)
     if isinstance(answer, NoAnswer):
-        said = f"{address} does not answer: {answer.message}; check the address, the network and the proxy"
+        said = _("{address} does not answer: {message}; check the address, the network and the proxy").format(
+            address=address, message=answer.message
+        )
         return [Finding("API", Verdict.BAD, said)]
     findings = [_answered(address, answer)]
     with suppress(ValueError, TypeError):
@@ -180,26 +210,37 @@ async def _api(
 
 def _answered(address: str, answer: Answer) -> Finding:
     if refuses_client(answer):
-        said = (
-            f"{address} refuses the credentials ({answer.status}); check that the key and the secret are "
+        said = _(
+            "{address} refuses the credentials ({status}); check that the key and the secret are "
             "those of this environment, and the clock"
-        )
+        ).format(address=address, status=answer.status)
         return Finding("API", Verdict.BAD, said)
     if 200 <= answer.status < 300:
-        return Finding("API", Verdict.GOOD, f"{address} answers, and takes the credentials")
+        return Finding(
+            "API", Verdict.GOOD, _("{address} answers, and takes the credentials").format(address=address)
+        )
     if answer.status == 400:
-        return Finding("API", Verdict.GOOD, f"{address} answers, and does not refuse the credentials")
+        return Finding(
+            "API",
+            Verdict.GOOD,
+            _("{address} answers, and does not refuse the credentials").format(address=address),
+        )
     return Finding(
-        "API", Verdict.BAD, f"{address} answers {answer.status} to a signed question; check the address"
+        "API",
+        Verdict.BAD,
+        _("{address} answers {status} to a signed question; check the address").format(
+            address=address, status=answer.status
+        ),
     )
 
 
 def _clock(skew: float) -> Finding:
     if abs(skew) < _SKEW_SECONDS:
-        return Finding("clock", Verdict.GOOD, "it agrees with the server's to the minute")
-    direction = "ahead of" if skew > 0 else "behind"
-    return Finding(
-        "clock",
-        Verdict.BAD,
-        f"it is {abs(skew):,.0f} seconds {direction} the server's, and signatures carry the time; set it",
+        return Finding(_("clock"), Verdict.GOOD, _("it agrees with the server's to the minute"))
+    seconds = in_figures(round(abs(skew)))
+    said = (
+        _("it is {seconds} seconds ahead of the server's, and signatures carry the time; set it")
+        if skew > 0
+        else _("it is {seconds} seconds behind the server's, and signatures carry the time; set it")
     )
+    return Finding(_("clock"), Verdict.BAD, said.format(seconds=seconds))

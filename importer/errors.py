@@ -23,6 +23,8 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from importer.language import _
+
 
 class ImporterError(Exception):
     """The base of all: `str()` of it says what, where, and what to do next, for a person to read."""
@@ -90,8 +92,13 @@ def unexpected(error: BaseException) -> InternalError:
     It names the place in the code, not the error's own message, which may hold what a sheet held.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    failed = type(error).__name__
+    if frames:
+        place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+        failed = _("{error} at {place}").format(error=failed, place=place)
     return InternalError(
-        f"The importer failed ({type(error).__name__}{where}). What was sent is in the ledger: run the same "
-        "command again, and report this."
+        _(
+            "The importer failed ({error}). What was sent is in the ledger: run the same command again, and "
+            "report this."
+        ).format(error=failed)
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from importer.language import _
 from importer.model import RowProblem
 from importer.templates import Field, Value, customer_id_field
 from importer.templates.reading import read_input
@@ -51,7 +52,9 @@ def example_row(column: str) -> RowProblem:
     """Return the problem of a row that is marked as the example under the header `column`, but is not it."""
     return RowProblem(
         "example_row",
-        f"the customer id says {MARK!r}, so the row counts as an example and is not sent; write the customer "
-        "id alone if this is a lead, else delete the row",
+        _(
+            "the customer id says {mark!r}, so the row counts as an example and is not sent; "
+            "write the customer id alone if this is a lead, else delete the row"
+        ).format(mark=MARK),
         column,
     )

@@ -26,6 +26,7 @@ from importer.failpoints import refuse_unsafe
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.interrupts import Interrupts
+from importer.language import _
 from importer.ledger import Policy, RunStart
 from importer.ledger.locks import ProcessLock, account_lock
 from importer.ledger.sqlite import SqliteLedger
@@ -184,14 +185,17 @@ async def _conclude(
     async def compare() -> None:
         if (counted := ledger.count_outcomes(run)) != report.totals.outcomes:
             raise InternalError(
-                f"The ledger counts {_counted(counted)}, and the run {_counted(report.totals.outcomes)}. "
-                "Trust the ledger, and report it."
+                _("The ledger counts {ledger}, and the run {run}. Trust the ledger, and report it.").format(
+                    ledger=_counted(counted), run=_counted(report.totals.outcomes)
+                )
             )
 
     async def write() -> None:
         if settings.adopt and not runner.read_everything:
             # They tell of leads that this run did not come to.
-            report.notices.append("No results were written, so that those to adopt stay. Run the same again.")
+            report.notices.append(
+                _("No results were written, so that those to adopt stay. Run the same again.")
+            )
             return
         complete = runner.read_everything
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings, complete=complete)
@@ -242,7 +246,7 @@ def _hurry(runner: Runner, transport: Transport | SenderProcesses) -> None:
 
 
 def _counted(outcomes: dict[OutcomeName, int]) -> str:
-    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or "nothing"
+    return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or _("nothing")
 
 
 def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
@@ -251,7 +255,7 @@ def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
     except UsageError:
         if not settings.dry_run:
             raise
-        return Credentials("", b""), ["Without credentials, leads of earlier runs are not recognised."]
+        return Credentials("", b""), [_("Without credentials, leads of earlier runs are not recognised.")]
     if credentials is None:
         from importer.local_api import LOCAL_CREDENTIALS
 
@@ -277,9 +281,11 @@ def _acquire(lock: ProcessLock) -> None:
         lock.acquire()
     except OSError as error:
         raise UsageError(
-            f"The lock of the account cannot be taken ({error.strerror or error}: {error.filename}). Remove "
-            "that file if it is not yours, or let the environment variable XDG_STATE_HOME name a folder of "
-            "yours."
+            _(
+                "The lock of the account cannot be taken ({reason}: {filename}). Remove that file if "
+                "it is not yours, or let the environment variable XDG_STATE_HOME name a folder of "
+                "yours."
+            ).format(reason=error.strerror or error, filename=error.filename)
         ) from error
 
 
@@ -291,7 +297,7 @@ def _told_by_results(
     A dry run sends nothing, so there a person is only told.
     """
     if settings.adopt and settings.limit is not None:
-        raise UsageError("--adopt takes over whole files of leads. Leave --limit out, once.")
+        raise UsageError(_("--adopt takes over whole files of leads. Leave --limit out, once."))
     selection = Selection.of(settings)
     told = adopted(settings.adopt, inputs, selection) if settings.adopt else None
     taken = {path.resolve() for path in settings.adopt}
@@ -322,9 +328,15 @@ def _told_by_results(
 def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
     told = []
     if new_ledger:
-        told.append(f"The ledger {settings.ledger} is new: it knows of nothing that was sent before.")
+        told.append(
+            _("The ledger {ledger} is new: it knows of nothing that was sent before.").format(
+                ledger=settings.ledger
+            )
+        )
     if settings.duplicates == "send":
-        told.append("With --duplicates send, every run sends every row, also those that were created before.")
+        told.append(
+            _("With --duplicates send, every run sends every row, also those that were created before.")
+        )
     return told
 
 
@@ -338,8 +350,10 @@ def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLe
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise UsageError(
-                f"The folder {path.parent} for the ledger cannot be made ({error.strerror}). "
-                "Give another place with --ledger."
+                _(
+                    "The folder {folder} for the ledger cannot be made ({reason}). Give another place "
+                    "with --ledger."
+                ).format(folder=path.parent, reason=error.strerror)
             ) from error
     if not settings.dry_run:
         with SqliteLedger(path, clock=clock) as ledger:

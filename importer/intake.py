@@ -13,6 +13,7 @@ from typing import Self
 
 from importer.errors import MappingError, SheetError, UsageError
 from importer.identity import lead_key, lead_keys
+from importer.language import _
 from importer.ledger import Entry
 from importer.ledger.told import Told
 from importer.mapping import SheetMapping, choose_mapping, header_score
@@ -112,7 +113,7 @@ def open_inputs(
     for source in sources:
         path = path_of(source)
         if path in seen:
-            raise UsageError(f"{source} is given twice. Name each file once.")
+            raise UsageError(_("{source} is given twice. Name each file once.").format(source=source))
         seen.add(path)
         sheets = open_sheets(
             source,
@@ -123,7 +124,9 @@ def open_inputs(
         )
         if sheets[0].headers == COLUMNS:
             # `run *.csv` finds what an earlier run has written.
-            notices.append(f"{source} was left out: it holds the results of a run, not leads.")
+            notices.append(
+                _("{source} was left out: it holds the results of a run, not leads.").format(source=source)
+            )
             continue
         notices += [notice for sheet in sheets for notice in sheet.notices]
         found, left_out = _mapped(list(map(without_added, sheets)), path, templates, selection, score)
@@ -131,7 +134,7 @@ def open_inputs(
         inputs += [replace(given, with_outcomes=given.sheet.name in outcomes) for given in found]
         notices += left_out
     if not inputs:
-        raise SheetError(f"{' '.join(notices)} Name a file of leads.")
+        raise SheetError(_("{notices} Name a file of leads.").format(notices=" ".join(notices)))
     return inputs, notices
 
 
@@ -197,13 +200,15 @@ def _mapped(
                 sheet, notice = _without_example(sheet)
                 notices.append(notice)
             elif not sheet.beginning:
-                notices.append(f"{where} has headers and no rows")
+                notices.append(_("{where} has headers and no rows").format(where=where))
             inputs.append(Input(sheet, mapping, path))
     if not inputs:
         # The one that comes nearest to leads is most likely the one that was meant.
         raise max(refusals, key=lambda refusal: refusal[0])[2]
     return inputs, notices + [
-        f"left out a sheet: {where} has no columns of leads" if fit <= 0 else f"left out a sheet: {refusal}"
+        _("left out a sheet: {where} has no columns of leads").format(where=where)
+        if fit <= 0
+        else _("left out a sheet: {refusal}").format(refusal=refusal)
         for fit, where, refusal in refusals
     ]
 
@@ -218,8 +223,11 @@ def _without_example(sheet: Sheet) -> tuple[Sheet, str]:
         yield first[1:]
         yield from lists
 
-    nothing = "" if following else ", and nothing is filled in below it yet"
-    notice = f"{example.place}: the example row was left out{nothing}"
+    notice = (
+        _("{place}: the example row was left out")
+        if following
+        else _("{place}: the example row was left out, and nothing is filled in below it yet")
+    ).format(place=example.place)
     return replace(sheet, read=read, height=max(sheet.height - 1, 0), beginning=tuple(following)), notice
 
 

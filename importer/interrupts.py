@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Self
 
 from importer.errors import InterruptedRunError
+from importer.language import _
 
 # A terminal that is closed (SIGHUP, which Windows lacks) asks for the same as SIGTERM.
 _HANDLED = [
@@ -67,4 +68,6 @@ class Interrupts:
 def _reason(number: int) -> InterruptedRunError:
     name = signal.Signals(number).name
     counted_as = number if number == signal.SIGINT else signal.SIGTERM
-    return InterruptedRunError(f"{name} was received, and what was under way was settled.", counted_as)
+    return InterruptedRunError(
+        _("{name} was received, and what was under way was settled.").format(name=name), counted_as
+    )

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
+from importer.language import _
+
 
 class Place(NamedTuple):
     """Where a row stands, in the words of the person who keeps the file."""
@@ -29,8 +31,11 @@ class Place(NamedTuple):
     """The row number that the spreadsheet shows; in a plain file the header is row 1."""
 
     def __str__(self) -> str:
-        sheet = f", sheet {self.sheet}" if self.sheet else ""
-        return f"{self.source}{sheet}, row {self.row}"
+        if self.sheet:
+            return _("{source}, sheet {sheet}, row {row}").format(
+                source=self.source, sheet=self.sheet, row=self.row
+            )
+        return _("{source}, row {row}").format(source=self.source, row=self.row)
 
 
 class NumberText(str):

@@ -27,6 +27,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from importer.inputs import leaves, serialised
+from importer.language import _, in_figures
 from importer.model import (
     Answer,
     Application,
@@ -97,7 +98,7 @@ def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
     told = _error(lead, answer, document)
     error = told or ErrorInfo(
         code=f"http_{answer.status}",
-        message=f"the API answered {answer.status}, not in its own error format",
+        message=_("the API answered {status}, not in its own error format").format(status=answer.status),
         http_status=answer.status,
     )
     if answer.status in _SET_UP_STATUSES or 300 <= answer.status < 400 or error.reason in _SET_UP_REASONS:
@@ -118,14 +119,16 @@ def _read_success(lead: Lead, answer: Answer, document: Mapping[str, Any] | None
     data = document.get("data") if document else None
     if not isinstance(data, dict):
         return _unreadable(
-            answer, "unreadable_success", "the API answered that it succeeded, but not with what"
+            answer, "unreadable_success", _("the API answered that it succeeded, but not with what")
         )
     application_id = _line(_identifier(data.get("id")))
     if not application_id:
-        return _unreadable(answer, "no_application_id", "the API answered that it succeeded, but gave no id")
+        return _unreadable(
+            answer, "no_application_id", _("the API answered that it succeeded, but gave no id")
+        )
     if _identifier(data.get("customer_id")) != lead.customer_id:
         return _unreadable(
-            answer, "other_customer", "the API answered with the application of another customer"
+            answer, "other_customer", _("the API answered with the application of another customer")
         )
     return Created(
         Application(
@@ -171,7 +174,7 @@ def _error(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> Er
     metadata = error.get("metadata")
     return ErrorInfo(
         code=f"http_{answer.status}",
-        message=_message(lead, error["message"]) or "the API gave no message",
+        message=_message(lead, error["message"]) or _("the API gave no message"),
         reason=_line(error.get("reason")),
         http_status=answer.status,
         request_id=_line(metadata.get("request_id")) if isinstance(metadata, dict) else "",
@@ -231,19 +234,28 @@ def _with_set_up_advice(error: ErrorInfo, answer: Answer, now: float) -> ErrorIn
     server = _moment(answer.date)
     skew = 0.0 if server is None else now - server
     if 300 <= answer.status < 400:
-        advice = f"it redirects to {_line(answer.location) or 'elsewhere'}; check --base-url and --env"
-    elif answer.status in (404, 405):
-        advice = "there is no such operation at this address; check --base-url and --env"
-    elif answer.status == 407:
-        advice = "the proxy wants credentials; give them in HTTPS_PROXY, or go without the proxy"
-    elif abs(skew) >= _NOTABLE_SKEW_SECONDS:
-        direction = "ahead of" if skew > 0 else "behind"
-        advice = (
-            f"the clock of this machine is {abs(skew):.0f} seconds {direction} the API's; set the clock, "
-            "then check the client key, the client secret and --env"
+        advice = _("it redirects to {location}; check --base-url and --env").format(
+            location=_line(answer.location) or _("elsewhere")
         )
+    elif answer.status in (404, 405):
+        advice = _("there is no such operation at this address; check --base-url and --env")
+    elif answer.status == 407:
+        advice = _("the proxy wants credentials; give them in HTTPS_PROXY, or go without the proxy")
+    elif abs(skew) >= _NOTABLE_SKEW_SECONDS:
+        found = (
+            _(
+                "the clock of this machine is {seconds} seconds ahead of the API's; set the clock, then "
+                "check the client key, the client secret and --env"
+            )
+            if skew > 0
+            else _(
+                "the clock of this machine is {seconds} seconds behind the API's; set the clock, then "
+                "check the client key, the client secret and --env"
+            )
+        )
+        advice = found.format(seconds=in_figures(round(abs(skew))))
     else:
-        advice = "check the client key, the client secret and that both are those of --env"
+        advice = _("check the client key, the client secret and that both are those of --env")
     return ErrorInfo(
         code="invalid_signature" if error.reason in _SET_UP_REASONS else error.code,
         message=f"{error.message.rstrip('.')}. {advice[0].upper()}{advice[1:]}",

@@ -15,6 +15,7 @@ from importer.errors import ResultsError, SheetError, UnusualWorkbookError, Usag
 from importer.file_stamps import is_as_written, note_written
 from importer.formulas import undefuse
 from importer.intake import Input, Selection, open_inputs, path_of
+from importer.language import _
 from importer.ledger import Ledger
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import ResultRow, Row
@@ -77,7 +78,9 @@ def write_files(
         try:
             retry_files, notices = _write_retry(output)
         except (SheetError, ResultsError) as error:
-            report.notices.append(f"The rows to mend were not written; the results tell them. {error}")
+            report.notices.append(
+                _("The rows to mend were not written; the results tell them. {error}").format(error=error)
+            )
         else:
             report.retry_files += retry_files
             report.notices += notices
@@ -149,8 +152,8 @@ class _Output:
     def stamp(self) -> tuple[int, int]:
         """The size of the file and when it was changed, all its rows being those of the run."""
         stamp = _stamp(self.source)
-        for _, rows in self.beside():
-            for _ in rows:
+        for _given, rows in self.beside():
+            for _row in rows:
                 pass
         return stamp
 
@@ -183,7 +186,9 @@ def _fuller_kept(path: Path, report: ImportReport, ledger: Ledger, *, complete: 
             kept.unlink()
         return
     note_written(ledger, [kept])
-    report.notices.append(f"{path} has only the rows of this run; {kept} has those of before.")
+    report.notices.append(
+        _("{path} has only the rows of this run; {kept} has those of before.").format(path=path, kept=kept)
+    )
 
 
 def _or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[Path, list[str]]:
@@ -204,7 +209,9 @@ def _or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[P
             raise error from error.__cause__
     return other, [
         *notices,
-        f"{path} cannot be replaced, as if a spreadsheet had it open; {other} has the results instead.",
+        _(
+            "{path} cannot be replaced, as if a spreadsheet had it open; {other} has the results instead."
+        ).format(path=path, other=other),
     ]
 
 
@@ -233,16 +240,20 @@ def _write_results_at(output: _Output, path: Path) -> list[str]:
         write_beside(path, tables)
     except SheetError as error:
         write_results(path, output.results())
-        return [f"{path} has the results without the leads. {error}"]
-    return [f"{path} has the leads of {source} as text and without their formatting: {why}."]
+        return [_("{path} has the results without the leads. {error}").format(path=path, error=error)]
+    return [
+        _("{path} has the leads of {source} as text and without their formatting: {why}.").format(
+            path=path, source=source, why=why
+        )
+    ]
 
 
 def _why_not_in_own_workbook(output: _Output, path: Path) -> str:
     """Write the results into a copy of the workbook; return why that cannot be, empty if it was done."""
     if not output.can_be_added_to:
-        return "only that of .xlsx and .xlsm can be kept, so save it as .xlsx before the next run"
+        return _("only that of .xlsx and .xlsm can be kept, so save it as .xlsx before the next run")
     # Before anything is written, so that no outcome stands beside another row.
-    _ = output.stamp
+    _compared = output.stamp
     try:
         workbook.write_outcomes(
             path,
@@ -252,7 +263,7 @@ def _why_not_in_own_workbook(output: _Output, path: Path) -> str:
             output.check_unchanged,
         )
     except UnusualWorkbookError as error:
-        return f"nothing can be added to it, since {error}"
+        return _("nothing can be added to it, since {error}").format(error=error)
     return ""
 
 
@@ -270,7 +281,11 @@ def _write_retry(output: _Output) -> tuple[list[Path], list[str]]:
             written = write_retry(path, _tables(output))
     except UnusualWorkbookError as error:
         written = write_retry(path, _tables(output))
-        notices = [f"{path} is a plain workbook: nothing can be added to {output.source}, since {error}."]
+        notices = [
+            _("{path} is a plain workbook: nothing can be added to {source}, since {error}.").format(
+                path=path, source=output.source, error=error
+            )
+        ]
     if not written:
         return [], notices
     return [path], notices
@@ -278,7 +293,7 @@ def _write_retry(output: _Output) -> tuple[list[Path], list[str]]:
 
 def _write_own_rows_to_mend(output: _Output) -> bool:
     if next(output.added_to_mend(), None) is not None:
-        _ = output.stamp
+        _compared = output.stamp
     return workbook.write_rows_to_mend(
         output.retry_path,
         Path(output.source),
@@ -302,7 +317,9 @@ def _keep_what_was_mended(
         path.rename(kept)
     except OSError:
         return []
-    return [f"{path} was changed since it was written, so it was kept as {kept}."]
+    return [
+        _("{path} was changed since it was written, so it was kept as {kept}.").format(path=path, kept=kept)
+    ]
 
 
 def _tables(output: _Output) -> Iterator[RetryTable]:
@@ -336,7 +353,7 @@ def _rest_of(row: Row) -> tuple[str, ...]:
 
 
 def _what_is_wrong(result: ResultRow) -> str:
-    return result.error.message if result.error else "the run stopped before this row"
+    return result.error.message if result.error else _("the run stopped before this row")
 
 
 def _with_results(given: Input, results: Iterator[ResultRow]) -> Iterator[tuple[Row, ResultRow | None]]:
@@ -367,8 +384,10 @@ def _stamp(source: str) -> tuple[int, int]:
 
 def _changed(source: str) -> SheetError:
     return SheetError(
-        f"{source} is no longer what was imported, or other sheets or columns of it are chosen. "
-        "Import it again."
+        _(
+            "{source} is no longer what was imported, or other sheets or columns of it are "
+            "chosen. Import it again."
+        ).format(source=source)
     )
 
 
@@ -407,12 +426,18 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
             retry, more = _write_retry(output)
             note_written(ledger, retry)
         except UsageError as error:
-            return [results], [*kept, *told, f"The rows to mend were not written again. {error}"]
+            return [results], [
+                *kept,
+                *told,
+                _("The rows to mend were not written again. {error}").format(error=error),
+            ]
         return [results, *retry], [*kept, *notices, *more]
 
 
 def _unknown(source: str, ledger: Path) -> SheetError:
     return SheetError(
-        f"The ledger {ledger} knows of no run with {source}. Import it first, or name the "
-        "ledger that was used with --ledger."
+        _(
+            "The ledger {ledger} knows of no run with {source}. Import it first, or name the "
+            "ledger that was used with --ledger."
+        ).format(ledger=ledger, source=source)
     )

@@ -13,6 +13,7 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 from importer.errors import UsageError
+from importer.language import _
 from importer.results import SUFFIXES
 from importer.sheets import STANDARD_INPUT, is_packed, is_workbook
 
@@ -78,8 +79,9 @@ def refuse_bad_places(
     """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace another."""
     if results is not None and results.suffix.casefold() not in SUFFIXES:
         raise UsageError(
-            f"--results {results}: results are written as {', '.join(SUFFIXES)}. "
-            "Let the file's name end in one of these."
+            _(
+                "--results {path}: results are written as {endings}. Let the file's name end in one of these."
+            ).format(path=results, endings=", ".join(SUFFIXES))
         )
     inputs = _paths(sources)
     # One --results has the rows of all files.
@@ -91,8 +93,10 @@ def refuse_bad_places(
         place = output.resolve()
         if place in taken:
             raise UsageError(
-                f"Two of the files that the run writes would both be {output}. Run the files one at a time, "
-                "or give other names with --results, --summary and --ledger."
+                _(
+                    "Two of the files that the run writes would both be {output}. Run the files one at a "
+                    "time, or give other names with --results, --summary and --ledger."
+                ).format(output=output)
             )
         taken.add(place)
         _refuse_bad_place(output, inputs)
@@ -102,8 +106,10 @@ def refuse_bad_list(problems: Path, sources: Sequence[str]) -> None:
     """Raise :class:`UsageError` if the list of problems that a check is to write cannot be at `problems`."""
     if problems.suffix.casefold() not in SUFFIXES:
         raise UsageError(
-            f"--problems {problems}: the list is written as {', '.join(SUFFIXES)}. "
-            "Let the file's name end in one of these."
+            _(
+                "--problems {path}: the list is written as {endings}. Let the file's name end in "
+                "one of these."
+            ).format(path=problems, endings=", ".join(SUFFIXES))
         )
     _refuse_bad_place(problems, _paths(sources))
 
@@ -115,17 +121,25 @@ def _paths(sources: Sequence[str]) -> set[Path]:
 def _refuse_bad_place(output: Path, inputs: Set[Path]) -> None:
     if output.resolve() in inputs:
         raise UsageError(
-            f"{output} is one of the files to read, and would be replaced by what is written. "
-            "Rename it, run the files one at a time, or say where the results go with --results."
+            _(
+                "{output} is one of the files to read, and would be replaced by what is written. "
+                "Rename it, run the files one at a time, or say where the results go with --results."
+            ).format(output=output)
         )
     if output.is_dir():
-        raise UsageError(f"{output} is a directory, and a file is to be written there. Rename it.")
+        raise UsageError(
+            _("{output} is a directory, and a file is to be written there. Rename it.").format(output=output)
+        )
     if not output.parent.is_dir():
         raise UsageError(
-            f"{output} cannot be written: there is no folder {output.parent.resolve()}. Make it."
+            _("{output} cannot be written: there is no folder {folder}. Make it.").format(
+                output=output, folder=output.parent.resolve()
+            )
         )
     if not os.access(output.parent, os.W_OK):
         raise UsageError(
-            f"{output} cannot be written: this user may not write to {output.parent.resolve()}. "
-            "Name a file in another folder."
+            _(
+                "{output} cannot be written: this user may not write to {folder}. Name a file in "
+                "another folder."
+            ).format(output=output, folder=output.parent.resolve())
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from importer.errors import SheetError, UsageError
 from importer.intake import path_of
+from importer.language import _
 from importer.ledger import Answer, LeadState, OpenLead, Said
 from importer.ledger.sqlite import SqliteLedger
 from importer.operations import utc_text
@@ -69,11 +70,11 @@ def resolve(source: str, answers: Answers, settings: Settings, *, now: float, us
     """
     path = settings.ledger_path()
     if not path.exists():
-        raise _unknown(source, f"there is no ledger {path}")
+        raise _unknown(source, _("there is no ledger {path}").format(path=path))
     with SqliteLedger(path) as ledger:
         known = path_of(source)
         if ledger.last_run(known) is None:
-            raise _unknown(source, f"the ledger {path} knows of no run with it")
+            raise _unknown(source, _("the ledger {path} knows of no run with it").format(path=path))
         resolution = Resolution(ledger.open_leads(known))
         if answers:
             given, resolution.notices = understood(source, answers, resolution.leads)
@@ -92,19 +93,31 @@ def understood(source: str, answers: Answers, leads: Sequence[OpenLead]) -> tupl
 
     def say(lead: OpenLead, answer: Answer) -> None:
         if lead.lead in said:
-            raise UsageError(f"{lead.place} is answered twice. Give one answer for a row.")
+            raise UsageError(
+                _("{place} is answered twice. Give one answer for a row.").format(place=lead.place)
+            )
         said[lead.lead] = answer
 
     ids: set[str] = set()
     for entry in answers.created:
         rows, equals, application_id = entry.rpartition("=")
         if not equals or not _APPLICATION_ID.fullmatch(application_id):
-            raise UsageError(f"--created {entry!r} is not ROW=ID, such as 17=141952217564315671.")
+            raise UsageError(
+                _("--created {entry!r} is not ROW=ID, such as 17=141952217564315671.").format(entry=entry)
+            )
         if rows.strip() == ALL:
-            raise UsageError(f"--created {entry!r} names no row. Each row has an application of its own.")
+            raise UsageError(
+                _("--created {entry!r} names no row. Each row has an application of its own.").format(
+                    entry=entry
+                )
+            )
         named = _named(source, rows, leads)
         if len(named) > 1 or application_id in ids:
-            raise UsageError(f"--created {entry!r}: each row has an application of its own. Name one row.")
+            raise UsageError(
+                _("--created {entry!r}: each row has an application of its own. Name one row.").format(
+                    entry=entry
+                )
+            )
         ids.add(application_id)
         say(named[0], Answer(lead=named[0].lead, said=Said.CREATED, application_id=application_id))
     kinds = ((Said.NOT_CREATED, answers.not_created), (Said.RESEND, answers.resend))
@@ -120,8 +133,10 @@ def understood(source: str, answers: Answers, leads: Sequence[OpenLead]) -> tupl
             for lead in rest:
                 if kind is Said.RESEND and lead.state is LeadState.IN_DOUBT_FOR_GOOD:
                     notices.append(
-                        f"{lead.place} is not sent again: the API said that it created this lead. Look for "
-                        "the customer in the Tini console, and answer --created or --not-created."
+                        _(
+                            "{place} is not sent again: the API said that it created this lead. Look for the "
+                            "customer in the Tini console, and answer --created or --not-created."
+                        ).format(place=lead.place)
                     )
                 else:
                     say(lead, Answer(lead=lead.lead, said=kind))
@@ -136,7 +151,7 @@ def _named(source: str, text: str, leads: Sequence[OpenLead]) -> list[OpenLead]:
     """Return the leads that `text` names, at least one; a range names only those that wait for an answer."""
     match = _ROWS.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"{text!r} names no row. Write 17, 17-20, SHEET!17 or all.")
+        raise UsageError(_("{text!r} names no row. Write 17, 17-20, SHEET!17 or all.").format(text=text))
     first, last = int(match["first"]), int(match["last"] or match["first"])
     sheet = match["sheet"]
     found = [
@@ -149,24 +164,34 @@ def _named(source: str, text: str, leads: Sequence[OpenLead]) -> list[OpenLead]:
     ]
     if not found:
         raise UsageError(
-            f"{source}: row {text} is not in doubt. `lead-importer resolve {source}` lists those that are."
+            _(
+                "{source}: row {text} is not in doubt. `lead-importer resolve {source}` lists those that are."
+            ).format(source=source, text=text)
         )
     if len({lead.place.sheet for lead in found}) > 1:
         sheets = ", ".join(sorted({f"{lead.place.sheet}!{match['first']}" for lead in found}))
-        raise UsageError(f"{source}: row {text} is in doubt in several sheets. Say which one: {sheets}.")
+        raise UsageError(
+            _("{source}: row {text} is in doubt in several sheets. Say which one: {sheets}.").format(
+                source=source, text=text, sheets=sheets
+            )
+        )
     times = Counter(lead.place for lead in found)
     for lead in found:
         if times[lead.place] > 1:
             # Rows were put in or taken out between two runs, so what stood there first has the same number.
             others = " or ".join(f"{match['first']}@{other.customer_id}" for other in found)
             raise UsageError(
-                f"{lead.place}: leads of several runs stand in this row. Say which one: {others}."
+                _("{place}: leads of several runs stand in this row. Say which one: {others}.").format(
+                    place=lead.place, others=others
+                )
             )
     return found
 
 
 def _unknown(source: str, why: str) -> SheetError:
     return SheetError(
-        f"{source} cannot be resolved: {why}. Import it first, or name the ledger that was used "
-        "with --ledger."
+        _(
+            "{source} cannot be resolved: {why}. Import it first, or name the ledger that was "
+            "used with --ledger."
+        ).format(source=source, why=why)
     )

@@ -23,6 +23,7 @@ from importer.attempts import (
 )
 from importer.errors import ImporterError, StoppedError, unexpected
 from importer.intake import Identity, Input, entries_of
+from importer.language import _, in_figures
 from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
 from importer.model import (
@@ -273,19 +274,29 @@ class Runner:
         self._tell(lambda: self._watcher.attempt_ended(attempt))
         match attempt.ending:
             case SetUpWrong(error):
-                self.stop(StoppedError(f"The API refuses this set-up ({_answered(error)}). {error.message}."))
+                self.stop(
+                    StoppedError(
+                        _("The API refuses this set-up ({error}). {message}.").format(
+                            error=_answered(error), message=error.message
+                        )
+                    )
+                )
             case TryAgain(error, seconds) if seconds > LONGEST_OBEYED_SECONDS:
                 self.stop(
                     StoppedError(
-                        f"The API asks to wait {seconds:.0f} seconds ({_answered(error)}). "
-                        "Start the import again after that."
+                        _(
+                            "The API asks to wait {seconds} seconds ({error}). Start the import again "
+                            "after that."
+                        ).format(seconds=in_figures(round(seconds)), error=_answered(error))
                     )
                 )
             case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
                 self.stop(
                     StoppedError(
-                        f"The API is unavailable: {self._pace.health.failures} attempts in a row brought no "
-                        f"application ({error.message}). Start the import again when it is back."
+                        _(
+                            "The API is unavailable: {failures} attempts in a row brought no application "
+                            "({message}). Start the import again when it is back."
+                        ).format(failures=self._pace.health.failures, message=error.message)
                     )
                 )
 
@@ -314,5 +325,5 @@ def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo 
 def _answered(error: ErrorInfo) -> str:
     parts = [str(error.http_status)] if error.http_status else []
     parts += [error.reason] if error.reason else []
-    parts += [f"request {error.request_id}"] if error.request_id else []
+    parts += [_("request {request_id}").format(request_id=error.request_id)] if error.request_id else []
     return ", ".join(parts) or error.code

@@ -31,6 +31,7 @@ from yarl import URL
 from importer import __version__, failpoints
 from importer.errors import InternalError
 from importer.failpoints import Point
+from importer.language import _
 from importer.model import Answer, NoAnswer, Request
 
 ANSWER_LIMIT = 64 * 1024
@@ -187,7 +188,7 @@ class Transport:
         with nothing sent. No failure of the network is raised.
         """
         if self._session is None:
-            raise InternalError("The transport is used outside of its context; please report it.")
+            raise InternalError(_("The transport is used outside of its context; please report it."))
         deadline = asyncio.timeout(None)
         handover = _Handover(before_first_byte, deadline, self._answer_seconds)
         token = _HANDOVER.set(handover)
@@ -262,22 +263,24 @@ def _cause(error: Exception, *, handed_over: bool) -> tuple[str, str]:
     match error:
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             return "tls", (
-                "the server proved no identity over TLS; check --base-url and the clock of this machine"
+                _("the server proved no identity over TLS; check --base-url and the clock of this machine")
             )
         case aiohttp.ClientConnectorDNSError():
-            return "dns", "the name of the server cannot be found; check --base-url and the network"
+            return "dns", _("the name of the server cannot be found; check --base-url and the network")
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return "proxy", "the proxy did not let the connection through; check the proxy"
+            return "proxy", _("the proxy did not let the connection through; check the proxy")
         case aiohttp.ClientConnectorError():
-            reason = error.os_error.strerror or "no connection"
-            return "connect", f"the server could not be reached ({reason}); check the network and --base-url"
+            reason = error.os_error.strerror or _("no connection")
+            return "connect", _(
+                "the server could not be reached ({reason}); check the network and --base-url"
+            ).format(reason=reason)
         case TimeoutError() if handed_over:
-            return "timeout", "the request was sent, and no answer came in time"
+            return "timeout", _("the request was sent, and no answer came in time")
         case TimeoutError():
-            return "connect_timeout", "the server could not be reached in time; check the network"
+            return "connect_timeout", _("the server could not be reached in time; check the network")
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return "disconnected", "the connection was lost before an answer came"
+            return "disconnected", _("the connection was lost before an answer came")
         case aiohttp.ClientResponseError():
-            return "garbage", "what came back is not HTTP"
+            return "garbage", _("what came back is not HTTP")
         case _:
-            return "connection", f"the connection failed ({type(error).__name__})"
+            return "connection", _("the connection failed ({name})").format(name=type(error).__name__)

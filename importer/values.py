@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from importer.language import _
 from importer.model import Remark, RowProblem
 from importer.mojibake import looks_decoded_wrongly, may_be_decoded_wrongly
 from importer.phones import (
@@ -128,9 +129,9 @@ def read_value(kind: Kind, text: str, column: str, *, repair: bool = True) -> Re
         return _as_it_stands(kind, text, column, found)
     if found.problem:
         return Reading(found.value, (), problem_of(found.problem, column))
-    remarks = [Remark("repair", code, column, REPAIRS[code].made) for code in found.repairs]
+    remarks = [Remark("repair", code, column, _(REPAIRS[code].made)) for code in found.repairs]
     if found.warning:
-        remarks.append(Remark("warning", found.warning, column, WARNINGS[found.warning]))
+        remarks.append(Remark("warning", found.warning, column, _(WARNINGS[found.warning])))
     return Reading(found.value, tuple(remarks))
 
 
@@ -140,14 +141,15 @@ def _as_it_stands(kind: Kind, text: str, column: str, found: Finding) -> Reading
     return Reading(
         text,
         tuple(
-            Remark("warning", code, column, f"not repaired: {REPAIRS[code].left}") for code in found.repairs
+            Remark("warning", code, column, _("not repaired: {what}").format(what=_(REPAIRS[code].left)))
+            for code in found.repairs
         ),
     )
 
 
 def problem_of(code: str, column: str, more: str = "") -> RowProblem:
     """Return the problem with this `code`; `more` is what else to tell the person."""
-    return RowProblem(code, f"{PROBLEMS[code]}{more}", column)
+    return RowProblem(code, f"{_(PROBLEMS[code])}{more}", column)
 
 
 def fault_of(kind: Kind, value: str) -> str:

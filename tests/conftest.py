@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from importer import cli
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from tests.local_client import NOON, RESPONSES, Client
 from tests.support import Command, Ended
+
+# Wherever the tests run, they read English: in this process and in those that it starts.
+os.environ["LANGUAGE"] = "en"
 
 
 class _Response(ClientResponse):
@@ -55,7 +59,7 @@ async def client(api: LocalApi) -> AsyncIterator[Client]:
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run the command line in this process, in an empty folder, with no settings of the machine."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CLIENT_KEY", "CLIENT_SECRET", "ENV", "LEDGER"):
+    for name in ("CLIENT_KEY", "CLIENT_SECRET", "ENV", "LANG", "LEDGER"):
         monkeypatch.delenv(f"LEAD_IMPORTER_{name}", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 

@@ -11,15 +11,16 @@ import importer
 
 # From the ground up: the parts of each floor, and the modules of each part. A part may import itself.
 FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
+    # What everything is said in.
+    {"version": ("importer",), "language": ("language",)},
     # The values, and what stops the work.
-    {"version": ("importer",), "errors": ("errors",), "model": ("model",), "inputs": ("inputs",)},
+    {"errors": ("errors",), "model": ("model",), "inputs": ("inputs",)},
     # Pure: no files, no network.
     {
         "failpoints": ("failpoints",),
         "event_loops": ("event_loops",),
         "formulas": ("formulas",),
         "headings": ("headings",),
-        "language": ("language",),
         "interrupts": ("interrupts",),
         "disks": ("disks",),
         "values": ("values", "phones", "numbers", "mojibake", "remarks"),
@@ -133,7 +134,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "importing": ("importing",),
         "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
+    {"cli": ("cli", "cli.loading", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
 )
 
 PART_OF = {

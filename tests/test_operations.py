@@ -428,7 +428,7 @@ def test_a_wrong_signature_is_told_by_its_reason_and_with_what_to_check() -> Non
         (29, None),
         (-29, None),
         (30, "30 seconds ahead of"),
-        (3600, "3600 seconds ahead of"),
+        (3600, "3,600 seconds ahead of"),
         (-45, "45 seconds behind"),
     ],
 )

@@ -94,6 +94,7 @@ def test_without_anything_given_the_defaults_are_those_of_the_contract(tmp_path:
         "summary": None,
         "problems": None,
         "log_format": None,
+        "lang": None,
         "quiet": False,
         "verbose": False,
         "proxy_from_environment": False,
@@ -151,6 +152,7 @@ VALUES = [
     ("summary", "s.json", Path("s.json")),
     ("problems", "p.csv", Path("p.csv")),
     ("log_format", "json", "json"),
+    ("lang", "vi", "vi"),
     ("quiet", "1", True),
     ("verbose", "on", True),
     ("proxy_from_environment", "true", True),
@@ -361,6 +363,7 @@ WRONG = [
     ("limit", "9" * 5000, f"'{'9' * 79}… is not allowed; give a whole number from 1."),
     ("dry_run", 2, "2 is not allowed; give true or false."),
     ("log_format", "xml", "'xml' is not allowed; give text or json."),
+    ("lang", "fr", "'fr' is not allowed; give en or vi."),
     ("quiet", "x", "'x' is not allowed; give true or false."),
     ("verbose", "x", "'x' is not allowed; give true or false."),
     ("proxy_from_environment", "x", "'x' is not allowed; give true or false."),
@@ -538,7 +541,7 @@ def test_blanks_around_credentials_are_stripped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "missing", "there"),
     [
-        (set(), "The client key and the client secret are missing", None),
+        (set(), "The client key and client secret are missing", None),
         ({"LEAD_IMPORTER_CLIENT_KEY"}, "The client secret is missing", "LEAD_IMPORTER_CLIENT_KEY"),
         ({"LEAD_IMPORTER_CLIENT_SECRET"}, "The client key is missing", "LEAD_IMPORTER_CLIENT_SECRET"),
     ],

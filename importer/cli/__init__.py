@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from importer import __version__, failpoints
+from importer.cli.loading import load
 from importer.cli.options import (
     Adopt,
     Attempts,
@@ -30,6 +31,7 @@ from importer.cli.options import (
     Encoding,
     Environment,
     Files,
+    Language,
     LedgerFile,
     Limit,
     LogFormat,
@@ -52,6 +54,7 @@ from importer.cli.options import (
 from importer.cli.resolve import ResolveCommand, resolve
 from importer.cli.templates import commands as template_commands
 from importer.errors import ImporterError, unexpected
+from importer.language import _, language_of, speaking
 
 if TYPE_CHECKING:
     from importer.settings import Loaded
@@ -122,6 +125,7 @@ def run(
     log_format: LogFormat = None,
     quiet: Quiet = None,
     verbose: Verbose = None,
+    lang: Language = None,
     config: Config = None,
 ) -> None:
     """Import: read, map, check, send, record, write the results."""
@@ -152,6 +156,7 @@ def check(
     problems: Problems = None,
     env: Environment = None,
     base_url: BaseUrl = None,
+    lang: Language = None,
     config: Config = None,
 ) -> None:
     """Do everything that run does before sending, and show it. Needs no credentials."""
@@ -175,7 +180,7 @@ def check(
         if findings and settings.problems:
             findings.write(settings.problems)
     report.notices[:0] = loaded.notices
-    address = settings.api_address() or "http://127.0.0.1:(any free port)"
+    address = settings.api_address() or _("http://127.0.0.1:(any free port)")
     with reader_may_leave():
         show_check(Screen(), report, address, settings.problems)
     raise typer.Exit(report.exit_code)
@@ -198,6 +203,7 @@ def results(
     encoding: Encoding = None,
     no_repair: NoRepair = None,
     strict: Strict = None,
+    lang: Language = None,
     config: Config = None,
 ) -> None:
     """Write the results of a file again from the ledger."""
@@ -206,9 +212,9 @@ def results(
     loaded = _settings(context)
     written, notices = rewrite_results(file, loaded.settings)
     for notice in (*loaded.notices, *notices):
-        typer.echo(f"Note: {notice}", err=True)
+        typer.echo(_("Note: {notice}").format(notice=notice), err=True)
     for path in written:
-        typer.echo(f"Written: {path}")
+        typer.echo(_("Written: {path}").format(path=path))
 
 
 app.add_typer(template_commands, name="templates")
@@ -232,6 +238,7 @@ def doctor(
     base_url: BaseUrl = None,
     ledger: LedgerFile = None,
     proxy_from_environment: Proxy = None,
+    lang: Language = None,
     config: Config = None,
 ) -> None:
     """Check that everything is set up: versions, files, disks, ledger, credentials, API, clock.
@@ -297,13 +304,17 @@ def _settings(context: typer.Context) -> Loaded:
 
 
 def _load(options: dict[str, object]) -> Loaded:
-    from importer.settings import load_settings
-
-    return load_settings(options)
+    return load(options)
 
 
 def main() -> None:
     """Run the command line; whatever happens, a person reads one clear message and no traceback."""
+    # What is told before the settings are known, and where they say nothing of it.
+    with speaking(language_of(os.environ)):
+        _run()
+
+
+def _run() -> None:
     # A process that was started without them has none to print to.
     sys.stdout = sys.stdout or _nowhere()
     sys.stderr = sys.stderr or _nowhere()
@@ -320,7 +331,7 @@ def main() -> None:
     except ImporterError as error:
         _end(error)
     except KeyboardInterrupt:
-        typer.echo("Interrupted before anything was sent.", err=True)
+        typer.echo(_("Interrupted before anything was sent."), err=True)
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:
         # Whoever read the output has gone; nothing is left to be said to them.

@@ -12,6 +12,26 @@ from typing import Annotated
 
 import typer
 
+from importer.errors import UsageError
+from importer.language import LANGUAGES, _, speak
+
+
+def _speak(language: str | None) -> str | None:
+    """Have all that is told from here on in `language`, what is wrong with other options included.
+
+    Raises :class:`UsageError` for a language that is not spoken.
+    """
+    if language in LANGUAGES:
+        speak(language)
+    elif language is not None:
+        raise UsageError(
+            _("{place}: {value} is not allowed; give {allowed}.").format(
+                place=_("option --{name}").format(name="lang"), value=repr(language), allowed=_("en or vi")
+            )
+        )
+    return language
+
+
 _FILES = "Files"
 _SENDING = "Sending"
 _OUTPUT = "What is written"
@@ -260,6 +280,17 @@ Verbose = Annotated[
         help="Tell of every row that went wrong.",
         rich_help_panel=_OUTPUT,
         show_default=False,
+    ),
+]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar="en|vi",
+        help="The language of messages, English or Vietnamese. Default: that of the locale.",
+        rich_help_panel=_SETTINGS,
+        is_eager=True,
+        callback=_speak,
     ),
 ]
 Config = Annotated[

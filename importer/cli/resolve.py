@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from importer.cli.options import Config, LedgerFile
+from importer.cli.loading import load
+from importer.cli.options import Config, Language, LedgerFile
 
 # What may follow another row behind one option: no file is called so.
 _ANOTHER = re.compile(r"all|(?:[^-].*!)?\d+(?:-\d+|@\S+)?(?:,.*)?|(?:[^-].*!)?\d+(?:@\S+)?=\S+")
@@ -67,6 +68,7 @@ def resolve(
         typer.Option(metavar="ROW...", help="Send it again, though it may exist, at your risk."),
     ] = None,
     ledger: LedgerFile = None,
+    lang: Language = None,
     config: Config = None,
 ) -> None:
     """Settle rows in doubt; without an answer, list them.
@@ -77,9 +79,8 @@ def resolve(
     from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_resolution
     from importer.resolving import Answers, resolve
-    from importer.settings import load_settings
 
-    loaded = load_settings({"ledger": ledger, "config": config})
+    loaded = load({"ledger": ledger, "lang": lang, "config": config})
     answers = Answers(created=created or (), not_created=not_created or (), resend=resend or ())
     resolution = resolve(file, answers, loaded.settings, now=time.time(), user=user_name())
     resolution.notices[:0] = loaded.notices

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from importer.cli.options import Language
+from importer.language import _
+
 commands = typer.Typer(
     invoke_without_command=True,
     rich_markup_mode="rich",
@@ -20,7 +23,7 @@ commands = typer.Typer(
 
 
 @commands.callback()
-def templates(context: typer.Context) -> None:
+def templates(context: typer.Context, lang: Language = None) -> None:
     """List the input templates, or write an empty workbook of one.
 
     Without a command: the fields of a lead, and the headers that fit them.
@@ -52,6 +55,7 @@ def new(
     force: Annotated[
         bool, typer.Option("--force", metavar="", help="Replace a file that is there.", show_default=False)
     ] = False,
+    lang: Language = None,
 ) -> None:
     """Write an empty workbook to fill in: text columns, prompts, and an example row.
 
@@ -63,5 +67,6 @@ def new(
     write_blank(output, find_template(name), replace=force)
     # Headers alone tell which of the shipped templates is meant.
     named = [] if name in shipped_templates() else ["--template", name]
-    typer.echo(f"Written: {output}")
-    typer.echo(f"Fill it in, then: {shlex.join(['lead-importer', 'check', str(output), *named])}")
+    typer.echo(_("Written: {path}").format(path=output))
+    command = shlex.join(["lead-importer", "check", str(output), *named])
+    typer.echo(_("Fill it in, then: {command}").format(command=command))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from importer.language import _, in_figures
 from importer.pace import HeldBy, Hold
 
 STEADY_SECONDS = 1.0
@@ -19,21 +20,23 @@ def in_words(hold: Hold | None) -> str:
         return ""
     match hold.by:
         case HeldBy.NOTHING_CREATED:
-            return "nothing is created yet; one request at a time"
+            return _("nothing is created yet; one request at a time")
         case HeldBy.FAILURES:
-            return "attempts fail one after the other; one request at a time"
+            return _("attempts fail one after the other; one request at a time")
         case HeldBy.WAIT:
-            return f"the API asked to wait {math.ceil(hold.amount):,} s more"
+            return _("the API asked to wait {seconds} s more").format(
+                seconds=in_figures(math.ceil(hold.amount))
+            )
         case HeldBy.SEARCH:
-            return "the API limits the rate; finding out how much it allows"
+            return _("the API limits the rate; finding out how much it allows")
         case HeldBy.LIMIT:
-            return f"the API allows about {_about(hold.amount)}"
+            return _("the API allows about {rate}").format(rate=_about(hold.amount))
         case HeldBy.RATE:
-            return f"--rate holds it at {hold.amount:g} a second"
+            return _("--rate holds it at {rate} a second").format(rate=f"{hold.amount:g}")
         case HeldBy.SLOW:
-            return f"the API answers slowly; {hold.amount:.0f} under way"
+            return _("the API answers slowly; {count} under way").format(count=in_figures(hold.amount))
         case HeldBy.FAILING:
-            return f"some attempts fail; {hold.amount:.0f} under way"
+            return _("some attempts fail; {count} under way").format(count=in_figures(hold.amount))
 
 
 def differs_notably(hold: Hold | None, told: Hold | None) -> bool:
@@ -75,7 +78,7 @@ def _kind(hold: Hold | None) -> HeldBy | None:
 def _about(rate: float) -> str:
     """Return a rate with two digits, since no more is known of it."""
     if rate < 1:
-        return f"{rate * 60:.2g} a minute"
+        return _("{rate} a minute").format(rate=f"{rate * 60:.2g}")
     digits = max(0, 1 - math.floor(math.log10(rate))) if rate < 10 else 0
     rounded = round(rate, 1 - math.floor(math.log10(rate)))
-    return f"{rounded:,.{digits}f} a second"
+    return _("{rate} a second").format(rate=in_figures(rounded, digits))

@@ -10,6 +10,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from importer.language import _, in_figures
 from importer.model import OutcomeName
 
 STYLES = {
@@ -44,7 +45,7 @@ def print_error(message: str, stream: TextIO | None = None) -> None:
     console = Console(file=stream or sys.stderr, highlight=False)
     lines = "\n".join(map(plain, message.splitlines()))
     # Only a terminal has a width: in a log, a message stays on one line.
-    console.print(Text.assemble(("Error:", "bold red"), f" {lines}"), soft_wrap=not console.is_terminal)
+    console.print(Text.assemble((_("Error:"), "bold red"), f" {lines}"), soft_wrap=not console.is_terminal)
 
 
 def text(words: str, style: str = "") -> Text:
@@ -56,9 +57,12 @@ def plain(text: str) -> str:
     return UNPRINTABLE.sub("\ufffd", text)
 
 
-def counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+def note(notice: str) -> Text:
+    """Return what the person should know, for the screen."""
+    return text(_("Note: {notice}").format(notice=notice), "yellow")
 
 
 def lasting(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 100 else str(timedelta(seconds=round(seconds)))
+    if seconds < 100:
+        return _("{seconds} s").format(seconds=in_figures(seconds, 1))
+    return str(timedelta(seconds=round(seconds)))

@@ -17,6 +17,7 @@ from rich.text import Text
 from importer.attempts import AttemptEnded
 from importer.console.pacing import Steady, differs_notably, in_words
 from importer.console.screen import STYLES, UNPRINTABLE, plain, text
+from importer.language import _, in_figures, speaking, spoken
 from importer.model import InDoubt, OutcomeName, SetUpWrong, Totals, TryAgain
 from importer.operations import utc_text
 from importer.pace import Hold
@@ -106,7 +107,9 @@ class LineLog:
             self.write(
                 "info",
                 "attempt",
-                f"{attempt.pending.lead.place}: attempt {attempt.number} brought nothing ({error.code})",
+                _("{place}: attempt {number} brought nothing ({code})").format(
+                    place=attempt.pending.lead.place, number=attempt.number, code=error.code
+                ),
                 row=attempt.pending.lead.place.row,
                 source=attempt.pending.lead.place.source,
                 sheet=attempt.pending.lead.place.sheet,
@@ -144,12 +147,15 @@ class LineLog:
         self._said = now
         self._tell_pace()
         counts = {str(outcome): count for outcome, count in self._totals.outcomes.items() if count}
-        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+        told = ", ".join(f"{in_figures(count)} {name.replace('_', ' ')}" for name, count in counts.items())
         done = sum(counts.values())
         self.write(
             "info",
             "progress",
-            f"{done:,} of about {self._rows:,} rows: {told or 'none ended yet'}{self._trouble}",
+            _("{done} of about {rows} rows: {counts}").format(
+                done=in_figures(done), rows=in_figures(self._rows), counts=told or _("none ended yet")
+            )
+            + (f"; {self._trouble}" if self._trouble else ""),
             rows=self._rows,
             read=self._totals.read,
             **counts,
@@ -163,7 +169,7 @@ class LineLog:
         self.write(
             "info",
             "pace",
-            in_words(hold) or "nothing holds the run back any more",
+            in_words(hold) or _("nothing holds the run back any more"),
             held_by=None if hold is None else str(hold.by),
             amount=None if hold is None else round(hold.amount, 1),
         )
@@ -174,16 +180,17 @@ def _nothing() -> None:
 
 
 def trouble_of(attempt: AttemptEnded) -> str:
-    """Return why the last attempt brought nothing, to be put behind the counts; empty if it did."""
+    """Return why the last attempt brought nothing; empty if it did."""
     if isinstance(attempt.ending, TryAgain | InDoubt | SetUpWrong):
-        return f"; the last attempt failed: {attempt.ending.error.message}"
+        return _("the last attempt failed: {message}").format(message=attempt.ending.error.message)
     return ""
 
 
 class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f} rows/s" if speed else "", style="progress.data.speed")
+        told = _("{speed} rows/s").format(speed=in_figures(speed)) if speed else ""
+        return Text(told, style="progress.data.speed")
 
 
 class ProgressDisplay(Silent):
@@ -191,6 +198,7 @@ class ProgressDisplay(Silent):
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._language = spoken()
         self._totals = Totals()
         self._trouble = ""
         self._holding: Callable[[], Hold | None] = _nothing
@@ -204,7 +212,9 @@ class ProgressDisplay(Silent):
             expand=True,
         )
         self._task = self._progress.add_task("leads", total=None)
-        self._live = Live(console=console, get_renderable=self._render, transient=True, refresh_per_second=8)
+        self._live = Live(
+            console=console, get_renderable=self._rendered, transient=True, refresh_per_second=8
+        )
 
     def __enter__(self) -> ProgressDisplay:
         """Show it."""
@@ -226,18 +236,23 @@ class ProgressDisplay(Silent):
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
         """See :class:`importer.runner.Watcher`."""
-        self._trouble = trouble_of(attempt).removeprefix("; ")
+        self._trouble = trouble_of(attempt)
 
     def stopping(self, reason: str) -> None:
         """See :class:`importer.runner.Watcher`."""
         # The report tells the reason, once the run has ended.
-        self._console.print(Text("Stopping; what is under way is settled first.", style="yellow"))
+        self._console.print(Text(_("Stopping; what is under way is settled first."), style="yellow"))
+
+    def _rendered(self) -> RenderableType:
+        # The thread that draws has heard of no language.
+        with speaking(self._language):
+            return self._render()
 
     def _render(self) -> RenderableType:
         outcomes = self._totals.outcomes
         self._progress.update(self._task, completed=sum(outcomes.values()))
         counts = [
-            Text(f"{outcome.replace('_', ' ')} {count:,}", style=STYLES[outcome])
+            Text(f"{outcome.replace('_', ' ')} {in_figures(count)}", style=STYLES[outcome])
             for outcome, count in outcomes.items()
             if count
         ]

@@ -9,6 +9,7 @@ from collections.abc import Sequence, Set
 from importer import failpoints
 from importer.errors import UsageError
 from importer.failpoints import Point
+from importer.language import _
 from importer.ledger import Answer, GivenAnswer, LeadState, OpenLead, Said, state_answered
 from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import packed
@@ -80,17 +81,22 @@ def _refuse(connection: sqlite3.Connection, answer: Answer, answered: Set[int]) 
         (answer.lead,),
     ).fetchone()
     if found is None:
-        raise UsageError("The ledger has no such lead. Name the rows that `resolve FILE` lists.")
+        raise UsageError(_("The ledger has no such lead. Name the rows that `resolve FILE` lists."))
     state, application_id, *where = found
     place = Place(*where)
     last, earlier = _holding(connection, answer.lead, LeadState(state), application_id)
     doubtful = earlier if last else LeadState(state)
     if doubtful not in _DOUBTFUL:
-        raise UsageError(f"{place} is not in doubt, so there is nothing to settle. See its results.")
+        raise UsageError(
+            _("{place} is not in doubt, so there is nothing to settle. See its results.").format(place=place)
+        )
     if answer.said is Said.RESEND and doubtful is LeadState.IN_DOUBT_FOR_GOOD:
         raise UsageError(
-            f"{place}: the API said that it created this lead, but not under which id, so it is not sent "
-            "again. Look for the customer in the Tini console, and answer --created or --not-created."
+            _(
+                "{place}: the API said that it created this lead, but not under which id, so it is "
+                "not sent again. Look for the customer in the Tini console, and answer --created or "
+                "--not-created."
+            ).format(place=place)
         )
     if answer.said is Said.CREATED:
         _refuse_known(connection, answer, place, answered)
@@ -107,7 +113,9 @@ def _refuse_known(connection: sqlite3.Connection, answer: Answer, place: Place, 
     other = next((where for lead, *where in others if lead not in answered), None)
     if other is not None:
         raise UsageError(
-            f"{place}: the application {answer.application_id} belongs to {Place(*other)}. Check the id."
+            _("{place}: the application {application_id} belongs to {other}. Check the id.").format(
+                place=place, application_id=answer.application_id, other=Place(*other)
+            )
         )
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from importer import failpoints
 from importer.errors import InternalError
 from importer.failpoints import Point
+from importer.language import _, marked
 from importer.ledger import (
     Entry,
     Known,
@@ -67,9 +68,7 @@ UPDATE lead SET state = ?1, application_id = ?2, status = ?3, created_at = ?4, e
 checksum = {checksum_after(state="?1", application_id="?2")} WHERE id = ?6
 """  # noqa: S608 - made of constants
 
-_ADOPTED_DOUBT = ErrorInfo(
-    code="adopted_doubt", message="a results file that was adopted tells that it may exist"
-)
+_ADOPTED_DOUBT = marked("a results file that was adopted tells that it may exist")
 
 _INVALID = Standing(OutcomeName.INVALID)
 
@@ -131,7 +130,7 @@ class Enrolment:
     ) -> list[Standing]:
         """Note rows as :meth:`importer.ledger.Ledger.enrol` has it."""
         if self.failed or run != self.run:
-            raise InternalError("Rows were to be enrolled in a run that is over; please report it.")
+            raise InternalError(_("Rows were to be enrolled in a run that is over; please report it."))
         standings: list[Standing] = []
         for start in range(0, len(entries), _ROWS_AT_ONCE):
             left = None if most is None else most - sum(standing.outcome is None for standing in standings)
@@ -271,7 +270,7 @@ class _Chunk:
             lead = self._known.get(copy)
             if lead is None or not (self._taken[lead.number] or lead.state == LeadState.CREATED):
                 return copy, lead
-        raise InternalError("A lead has no end of copies; please report it.")
+        raise InternalError(_("A lead has no end of copies; please report it."))
 
     def _new_lead(self, entry: Entry, key: bytes) -> _Lead:
         lead = _Lead(self._next_lead, LeadState.PENDING, entry.sheet, entry.row)
@@ -283,9 +282,11 @@ class _Chunk:
         return lead
 
     def _duplicate(self, lead: _Lead) -> tuple[Standing, tuple[str, ...]]:
-        source, _, name = self._sheet(lead.sheet)
+        source, _path, name = self._sheet(lead.sheet)
         outcome = standing_outcome(LeadState(lead.state), same_run=True, policy=self._policy)
-        return Standing(outcome, lead.number), (f"the same lead stands in {Place(source, name, lead.row)}",)
+        return Standing(outcome, lead.number), (
+            _("the same lead stands in {place}").format(place=Place(source, name, lead.row)),
+        )
 
     def _adopt(self, lead: _Lead, known: Known) -> int:
         """Take over what is known of a lead from elsewhere, unless it is created; return its state then."""
@@ -297,7 +298,9 @@ class _Chunk:
             (
                 adopted,
                 *packed_application(application),
-                None if application else packed_error(_ADOPTED_DOUBT),
+                None
+                if application
+                else packed_error(ErrorInfo(code="adopted_doubt", message=_(_ADOPTED_DOUBT))),
                 lead.number,
             )
         )
@@ -335,7 +338,7 @@ class _Chunk:
 
     def _write(self) -> None:
         for statement, rows in ((_INSERT_LEADS, self._leads), (_INSERT_ENTRIES, self._entries)):
-            for _ in _in_bulk(self._connection, statement, rows):
+            for _written in _in_bulk(self._connection, statement, rows):
                 pass
         moves = [(move.sheet, move.row, move.lead, move.rows) for move in self._moves]
         self._connection.executemany(_MOVE, moves)

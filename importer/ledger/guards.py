@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from importer.errors import LedgerError, UsageError
+from importer.language import _, marked
 from importer.ledger import checksums, statements
 
 # Made of constants alone.
@@ -36,8 +37,10 @@ PRAGMA user_version = 3
 
 _CHECKSUM_OF_2 = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
 
-_UNCERTAIN = "it no longer tells for certain what was sent already"
-_START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
+_UNCERTAIN = marked("it no longer tells for certain what was sent already")
+_START_ANEW = marked(
+    "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
+)
 
 _MIGRATIONS = {1: _FROM_1, 2: _FROM_2}
 """What brings a ledger of this version to the next one; statements end with a line."""
@@ -61,12 +64,16 @@ def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application_id != statements.APPLICATION_ID:
         raise UsageError(
-            f"{path} is a database of something else, not a ledger. Give another file with --ledger."
+            _(
+                "{path} is a database of something else, not a ledger. Give another file with --ledger."
+            ).format(path=path)
         )
     if version != statements.SCHEMA_VERSION and version not in _MIGRATIONS:
         raise UsageError(
-            f"The ledger {path} is of version {version}, and this lead-importer knows version "
-            f"{statements.SCHEMA_VERSION}. Use the lead-importer that made it, or a newer one."
+            _(
+                "The ledger {path} is of version {version}, and this lead-importer knows version "
+                "{known}. Use the lead-importer that made it, or a newer one."
+            ).format(path=path, version=version, known=statements.SCHEMA_VERSION)
         )
 
 
@@ -99,15 +106,17 @@ def _refuse_altered(connection: sqlite3.Connection, path: Path, checksum: str) -
         f"SELECT id FROM lead WHERE checksum IS NOT {checksum} LIMIT 1"  # noqa: S608 - made of constants
     ).fetchone()
     if altered is not None:
-        raise damaged(path, f"lead {altered[0]} is not as it was written")
+        raise damaged(path, _("lead {lead} is not as it was written").format(lead=altered[0]))
 
 
 def refuse_without_log(path: Path) -> None:
     """Raise :class:`LedgerError` if the log that must be beside the ledger is not."""
     if _mark(path).exists() and not _log(path).exists():
         raise LedgerError(
-            f"The ledger {path} lacks its log {_log(path).name}, which has what was noted last, so nothing "
-            f"is sent: {_UNCERTAIN}. Put the log back; if it is gone, {_START_ANEW}."
+            _(
+                "The ledger {path} lacks its log {log}, which has what was noted last, so nothing "
+                "is sent: {uncertain}. Put the log back; if it is gone, {start_anew}."
+            ).format(path=path, log=_log(path).name, uncertain=_(_UNCERTAIN), start_anew=_(_START_ANEW))
         )
 
 
@@ -142,8 +151,10 @@ def _log(path: Path) -> Path:
 def damaged(path: Path, why: str) -> LedgerError:
     """Return the error for a ledger that cannot be trusted."""
     return LedgerError(
-        f"The ledger {path} is damaged ({why}), so nothing is sent: {_UNCERTAIN}. Put a copy of it from "
-        f"before in its place, or {_START_ANEW}."
+        _(
+            "The ledger {path} is damaged ({why}), so nothing is sent: {uncertain}. Put a copy "
+            "of it from before in its place, or {start_anew}."
+        ).format(path=path, why=why, uncertain=_(_UNCERTAIN), start_anew=_(_START_ANEW))
     )
 
 

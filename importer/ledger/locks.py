@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from importer import failpoints
 from importer.errors import LedgerBusyError, UsageError
 from importer.failpoints import Safeguard
+from importer.language import _
 
 
 class ProcessLock:
@@ -38,18 +39,25 @@ class ProcessLock:
         try:
             self._lock.acquire()
         except Timeout as error:
-            who = ""
-            with suppress(OSError, UnicodeDecodeError):
-                who = self._holder.read_text(encoding="utf-8").strip()
             raise LedgerBusyError(
-                f"Another run holds {self._what}{f' ({who})' if who else ''}. "
-                "Wait until it has ended; two runs at once could create a lead twice."
+                _(
+                    "Another run holds {what}. Wait until it has ended; two runs at once could create a lead "
+                    "twice."
+                ).format(what=f"{self._what}{self._who()}")
             ) from error
         with suppress(OSError):
-            self._holder.write_text(
-                f"process {os.getpid()}, since {time.strftime('%Y-%m-%d %H:%M:%S')}\n", encoding="utf-8"
-            )
+            moment = time.strftime("%Y-%m-%d %H:%M:%S")
+            self._holder.write_text(f"{os.getpid()} {moment}\n", encoding="utf-8")
             self._holder.chmod(0o600)
+
+    def _who(self) -> str:
+        """Return which process holds the lock, in brackets; empty if that is not known."""
+        try:
+            process, since = self._holder.read_text(encoding="utf-8").split(maxsplit=1)
+        except (OSError, ValueError):
+            return ""
+        told = _("process {process}, since {time}").format(process=process, time=since.strip())
+        return f" ({told})"
 
     def release(self) -> None:
         """Let go of it, if it is held."""
@@ -73,7 +81,8 @@ def account_lock(state: Path, account: str, environment: str) -> ProcessLock:
     if not writable:
         folder = _temporary_folder(state)
     return ProcessLock(
-        folder / f"lead-importer-{account}-{environment}", f"this account in the environment {environment}"
+        folder / f"lead-importer-{account}-{environment}",
+        _("this account in the environment {environment}").format(environment=environment),
     )
 
 
@@ -89,6 +98,9 @@ def _temporary_folder(state: Path) -> Path:
     except OSError:
         pass
     raise UsageError(
-        f"Neither {state} nor {folder} can be written by this user, and one of them is needed for the lock "
-        "of the account. Let the environment variable XDG_STATE_HOME name a folder of yours."
+        _(
+            "Neither {state} nor {folder} can be written by this user, and one of them is needed "
+            "for the lock of the account. Let the environment variable XDG_STATE_HOME name a "
+            "folder of yours."
+        ).format(state=state, folder=folder)
     )

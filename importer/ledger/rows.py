@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
+from importer.language import _, marked
 from importer.ledger import NEVER_SENT, LeadState, Said, outcome_of, state_answered
 from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow
 
@@ -24,12 +25,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 _ANSWERS = {
-    Said.CREATED: "it was created",
-    Said.NOT_CREATED: "it was not created and is to be sent",
-    Said.RESEND: "it is to be sent again, though it may exist",
+    Said.CREATED: marked("it was created, as {name} answered at {time}"),
+    Said.NOT_CREATED: marked("it was not created and is to be sent, as {name} answered at {time}"),
+    Said.RESEND: marked("it is to be sent again, though it may exist, as {name} answered at {time}"),
 }
 
-_TO_BE_SENT = '{"code":"not_created","message":"it was looked for and not found; run the same command again"}'
+_TO_BE_SENT = marked("it was looked for and not found; run the same command again")
 
 _RESULTS = """
 SELECT sheet.source, sheet.name, entry.row + ifnull(lead.id - entry.lead, 0), entry.outcome,
@@ -130,11 +131,11 @@ def result_row(values: Sequence[Any]) -> ResultRow:
     kept = tuple(json.loads(notes)) if notes else ()
     # An answer that does not hold any more is not told.
     if said and state == state_answered(Said(said)) and outcome is not OutcomeName.DUPLICATE:
-        kept += (f"{_ANSWERS[Said(said)]}, as {answered_by} answered at {answered_at}",)
+        kept += (_(_ANSWERS[Said(said)]).format(name=answered_by, time=answered_at),)
         told = (
             told
             if outcome is OutcomeName.IN_DOUBT
-            else _TO_BE_SENT
+            else packed_error(ErrorInfo(code="not_created", message=_(_TO_BE_SENT)))
             if outcome is OutcomeName.FAILED
             else None
         )

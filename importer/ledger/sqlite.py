@@ -23,6 +23,7 @@ from typing import Self
 from importer import failpoints
 from importer.errors import InternalError, LedgerError, UsageError
 from importer.failpoints import Point
+from importer.language import _
 from importer.ledger import (
     Answer,
     Entry,
@@ -65,7 +66,7 @@ class SqliteLedger:
         # What stands beside it, its log above all, is beside the file itself and not beside a link to it.
         self.path = path.resolve()
         self._clock = clock
-        self._lock = ProcessLock(self.path, f"the ledger {self.path}")
+        self._lock = ProcessLock(self.path, _("the ledger {path}").format(path=self.path))
         self._writer: SqliteWriter | None = None
         self._enrolment = Enrolment(0)
 
@@ -76,8 +77,10 @@ class SqliteLedger:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
             if self.path.stat().st_nlink > 1:
                 raise UsageError(
-                    f"The ledger {self.path} is one file under several names (hard links), and its log is "
-                    "beside only one of them. Remove the others, or name a copy with --ledger."
+                    _(
+                        "The ledger {path} is one file under several names (hard links), and its log is "
+                        "beside only one of them. Remove the others, or name a copy with --ledger."
+                    ).format(path=self.path)
                 )
             self._lock.acquire()
             failpoints.reached(Point.LEDGER_LOCKED)
@@ -238,13 +241,14 @@ class SqliteLedger:
     @property
     def _open_writer(self) -> SqliteWriter:
         if self._writer is None:
-            raise InternalError("The ledger is used while it is closed; please report it.")
+            raise InternalError(_("The ledger is used while it is closed; please report it."))
         return self._writer
 
     def _unusable(self, error: OSError) -> UsageError:
         return UsageError(
-            f"The ledger {self.path} cannot be opened ({error.strerror or error}). "
-            "Give another place with --ledger."
+            _("The ledger {path} cannot be opened ({reason}). Give another place with --ledger.").format(
+                path=self.path, reason=error.strerror or error
+            )
         )
 
     def _admit(self, connection: sqlite3.Connection) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from importer import failpoints
 from importer.failpoints import Point
+from importer.language import _
 from importer.ledger import LeadState
 from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import outcome_in, packed_error, packed_json
@@ -115,7 +116,7 @@ def has_tables(connection: sqlite3.Connection) -> bool:
 def doubt_interrupted(connection: sqlite3.Connection) -> None:
     """Let every lead that a dead run left `sending` be in doubt."""
     lost = ErrorInfo(
-        code="interrupted", message="the importer ended after sending, before an answer was noted"
+        code="interrupted", message=_("the importer ended after sending, before an answer was noted")
     )
     connection.execute(
         f"UPDATE lead SET state = ?1, error = ?2, checksum = {checksum_after(state='?1')} WHERE state = ?3",  # noqa: S608 - made of constants

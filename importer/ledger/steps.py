@@ -15,6 +15,7 @@ from typing import NamedTuple
 from importer import failpoints
 from importer.errors import ImporterError, InternalError
 from importer.failpoints import Point
+from importer.language import _
 from importer.ledger import EARLIER_DOUBT, SENDABLE, LeadState, state_after
 from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import packed_application, packed_error
@@ -170,9 +171,11 @@ def _outcome(step: Step, end: RowEnd) -> list[object]:
 
 
 def _refusal(state: int | None) -> InternalError:
-    told = "not known" if state is None else LeadState(state).name
+    told = _("not known") if state is None else LeadState(state).name
     return InternalError(
-        f"A lead was to be sent although its state is {told}; nothing was sent. Please report it."
+        _("A lead was to be sent although its state is {told}; nothing was sent. Please report it.").format(
+            told=told
+        )
     )
 
 
@@ -180,5 +183,5 @@ _as_json: Callable[[object], str] = json.JSONEncoder(ensure_ascii=False, separat
 
 
 def _reached(point: Point, times: int) -> None:
-    for _ in range(times):
+    for _time in range(times):
         failpoints.reached(point)

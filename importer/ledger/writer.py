@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple, TypeVar
 from importer import failpoints
 from importer.errors import ImporterError, LedgerBusyError, LedgerError, UsageError
 from importer.failpoints import Point, Safeguard
+from importer.language import _
 
 _GROUP_LIMIT = 512
 
@@ -79,7 +81,9 @@ class SqliteWriter:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._broken: ImporterError | None = None
         self._kept: list[_Job] = []
-        self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
+        self._thread = threading.Thread(
+            target=copy_context().run, args=(self._serve,), name="ledger", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
@@ -191,26 +195,37 @@ class SqliteWriter:
         name = getattr(error, "sqlite_errorname", "")
         if name.startswith("SQLITE_BUSY"):
             return LedgerBusyError(
-                f"Another program holds the ledger {self._path}. Close it, and start again."
+                _("Another program holds the ledger {path}. Close it, and start again.").format(
+                    path=self._path
+                )
             )
         if name == "SQLITE_NOTADB":
             return UsageError(
-                f"{self._path} is no ledger, and was left as it is. Give another file with --ledger."
+                _("{path} is no ledger, and was left as it is. Give another file with --ledger.").format(
+                    path=self._path
+                )
             )
         if name == "SQLITE_FULL":
             return LedgerError(
-                f"The disk of the ledger {self._path} is full, so nothing more is sent. Free some space, and "
-                "run the same command again: what was written before is kept, and a row whose outcome was "
-                "not is in doubt then."
+                _(
+                    "The disk of the ledger {path} is full, so nothing more is sent. Free some space, "
+                    "and run the same command again: what was written before is kept, and a row whose "
+                    "outcome was not is in doubt then."
+                ).format(path=self._path)
             )
         if isinstance(error, sqlite3.Error):
             return LedgerError(
-                f"The ledger {self._path} cannot be read or written ({error}), so nothing more is sent. "
-                "Check the disk, its free space and the file's owner; what was written before is kept."
+                _(
+                    "The ledger {path} cannot be read or written ({error}), so nothing more is sent. "
+                    "Check the disk, its free space and the file's owner; what was written before is "
+                    "kept."
+                ).format(path=self._path, error=error)
             )
         return LedgerError(
-            f"The ledger {self._path} failed ({type(error).__name__}), so nothing more is sent; what was "
-            "written before is kept. Please report it."
+            _(
+                "The ledger {path} failed ({name}), so nothing more is sent; what was written before "
+                "is kept. Please report it."
+            ).format(path=self._path, name=type(error).__name__)
         )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from importer.errors import MappingError
 from importer.headings import fold, spellings
+from importer.language import _, all_of, one_of
 from importer.mapping.columns import NOWHERE, Column, names_of
 from importer.mapping.leads import SheetMapping
 from importer.templates import Field, Template, customer_id_field
@@ -39,10 +40,12 @@ def choose_mapping(
     if not fitting:
         raise _none_fits(where, headers, candidates)
     if len(fitting) > 1:
-        names = ", ".join(f"{match.template.name} ({match.template.title})" for match in fitting)
+        names = ", ".join(f"{match.template.name} ({_(match.template.title)})" for match in fitting)
         raise MappingError(
-            f"{where}: the columns fit several templates: {names}. "
-            f"Say which one is meant, for example --template {fitting[0].template.name}."
+            _(
+                "{where}: the columns fit several templates: {names}. Say which one is meant, for "
+                "example --template {template}."
+            ).format(where=where, names=names, template=fitting[0].template.name)
         )
     match = fitting[0]
     _refuse_two_readings(where, match, columns, letters)
@@ -56,7 +59,7 @@ def _of_row(field: Field, found: Sequence[Column]) -> Sequence[Column]:
         return found[:1]
     if not field.has_value_of_its_own:
         return ()
-    return (Column(field, NOWHERE, "(default)" if field.constant is None else "(constant)"),)
+    return (Column(field, NOWHERE, _("(default)") if field.constant is None else _("(constant)")),)
 
 
 def _said(column: str, headers: Sequence[str], letters: Sequence[str]) -> tuple[int, ...]:
@@ -83,12 +86,14 @@ def _refuse_two_readings(
                 for column in found
             )
             ways = (
-                " or ".join(f"--map {field.name}={letters[column.index]}" for column in found)
+                one_of(f"--map {field.name}={letters[column.index]}" for column in found)
                 if repeated
                 else f"--map {_quoted(field.name, found[0].header)}"
             )
             raise MappingError(
-                f"{where}: the columns {headings} all fit {field.name}. Say which one is meant: {ways}"
+                _("{where}: the columns {headings} all fit {field}. Say which one is meant: {ways}").format(
+                    where=where, headings=headings, field=field.name, ways=ways
+                )
             )
     guessed = [found[0] for field, found in match.columns if found and field.name not in columns]
     times = Counter(column.index for column in guessed)
@@ -96,8 +101,15 @@ def _refuse_two_readings(
         if times[column.index] > 1:
             names = [other.field.name for other in guessed if other.index == column.index]
             raise MappingError(
-                f"{where}: the column {column.header!r} fits {' and '.join(names)}. "
-                f"Say for which one it is meant: --map {_quoted(names[0], column.header)}"
+                _(
+                    "{where}: the column {column!r} fits {fields}. Say for which one it is meant: --map "
+                    "{said}"
+                ).format(
+                    where=where,
+                    column=column.header,
+                    fields=all_of(names),
+                    said=_quoted(names[0], column.header),
+                )
             )
 
 
@@ -208,18 +220,22 @@ def _refuse_unknown(
     for name, header in columns.items():
         if name not in fields:
             raise MappingError(
-                f"--map {_quoted(name, header)}: there is no field {name!r}. "
-                f"The fields are {', '.join(fields)}."
+                _("--map {said}: there is no field {name!r}. The fields are {fields}.").format(
+                    said=_quoted(name, header), name=name, fields=", ".join(fields)
+                )
             )
         if name in constants:
             raise MappingError(
-                f"--map {_quoted(name, header)}: {name} has a constant in its template, so no column is "
-                "sent for it. Take the constant out of the template, or let --map out."
+                _(
+                    "--map {said}: {name} has a constant in its template, so no column is sent for it. "
+                    "Take the constant out of the template, or let --map out."
+                ).format(said=_quoted(name, header), name=name)
             )
         if not said[name]:
             raise MappingError(
-                f"--map {_quoted(name, header)}: {where} has no column {header!r}. "
-                f"Its columns are {_listed(headers)}."
+                _("--map {said}: {where} has no column {header!r}. Its columns are {columns}.").format(
+                    said=_quoted(name, header), where=where, header=header, columns=_listed(headers)
+                )
             )
 
 
@@ -228,9 +244,18 @@ def _none_fits(where: str, headers: Sequence[str], candidates: Sequence[_Match])
     nearest = max(candidates, key=lambda match: (match.found, -len(match.lacking)))
     lacking = ", ".join(f"{field.name} ({field.title})" for field in nearest.lacking)
     return MappingError(
-        f"{where}: no column for {lacking}, which template {nearest.template.name} "
-        f"({nearest.template.title}) needs. The columns are {_listed(headers)}. Name the column, for example "
-        f"--map {nearest.lacking[0].name}=COLUMN, or choose another --template."
+        _(
+            "{where}: no column for {lacking}, which template {template} ({title}) needs. The "
+            "columns are {columns}. Name the column, for example --map {field}=COLUMN, or choose "
+            "another --template."
+        ).format(
+            where=where,
+            lacking=lacking,
+            template=nearest.template.name,
+            title=_(nearest.template.title),
+            columns=_listed(headers),
+            field=nearest.lacking[0].name,
+        )
     )
 
 

@@ -12,6 +12,7 @@ from importer.examples import example_row, is_marked, is_untouched
 from importer.formulas import undefuse
 from importer.headings import fold
 from importer.inputs import put
+from importer.language import _
 from importer.mapping.columns import NOWHERE, Column, names_of
 from importer.model import InvalidRow, Lead, Remark, Row, RowProblem
 from importer.templates import Template, Value
@@ -202,7 +203,7 @@ def _value_of_its_own(column: Column, row: Row, problems: list[RowProblem]) -> V
 def _missing(column: Column, row: Row) -> list[RowProblem]:
     if any(known.column == column.header for known in row.problems):
         return []
-    return [RowProblem("missing", "the cell is empty; fill it in", column.header)]
+    return [RowProblem("missing", _("the cell is empty; fill it in"), column.header)]
 
 
 def _misplaced_line(row: Row, customer_id: Column, inputs: Sequence[Column]) -> RowProblem | None:
@@ -216,7 +217,7 @@ def _misplaced_line(row: Row, customer_id: Column, inputs: Sequence[Column]) -> 
         if column.index < len(row.cells) and row.cells[column.index]
     ]
     if len(filled) > 1 and all(_is_heading(cell, column) for column, cell in filled):
-        return RowProblem("repeated_header", "the row repeats the headers, so it is no lead; delete it")
+        return RowProblem("repeated_header", _("the row repeats the headers, so it is no lead; delete it"))
     first = next(filter(None, row.cells), "")
     label = fold(first)
     if label.rstrip("0123456789") in _TOTALS and all(
@@ -225,7 +226,7 @@ def _misplaced_line(row: Row, customer_id: Column, inputs: Sequence[Column]) -> 
     ):
         return RowProblem(
             "total_row",
-            "the row adds up what stands above, so it is no lead; delete it, or fill in the customer id",
+            _("the row adds up what stands above, so it is no lead; delete it, or fill in the customer id"),
         )
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from importer.language import marked
 from importer.model import RowFinding
 from importer.results.replacing import replacing
 from importer.results.tables import Cell, Table, write_csv, write_json_lines, write_workbook
@@ -23,7 +24,7 @@ def write_findings(path: Path, findings: Iterable[RowFinding]) -> None:
     or a sheet cannot hold so many.
     """
     lines = map(_cells, findings)
-    with replacing(path, otherwise="Nothing was sent.") as file:
+    with replacing(path, otherwise=marked("Nothing was sent.")) as file:
         match path.suffix.casefold():
             case ".jsonl":
                 write_json_lines(file, (dict(zip(FINDING_COLUMNS, line, strict=True)) for line in lines))

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from importer.errors import UsageError
+from importer.language import _
 from importer.model import Application, ResultRow
 from importer.results.replacing import replacing
 from importer.results.tables import Cell, Table, write_csv, write_json_lines, write_workbook
@@ -50,7 +51,10 @@ def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
     suffix = path.suffix.casefold()
     if suffix not in SUFFIXES:
         raise UsageError(
-            f"{path}: results are written as .csv, .jsonl or .xlsx. Let the file's name end in one of these."
+            _(
+                "{path}: results are written as .csv, .jsonl or .xlsx. Let the file's name end in "
+                "one of these."
+            ).format(path=path)
         )
     with replacing(path) as file:
         if suffix == ".jsonl":

@@ -15,26 +15,31 @@ from typing import IO
 from importer import failpoints
 from importer.errors import ResultsError
 from importer.failpoints import Point
+from importer.language import _, marked
 
 _ADVICE = {
-    errno.EACCES: "Close it if a spreadsheet has it open, or name a file in a folder that you may write to.",
-    errno.ENOENT: "Create the folder first, or name a file in one that is there.",
-    errno.ENOSPC: "Free some space, or name a file on another disk.",
-    errno.EISDIR: "Name a file; this is a folder.",
+    errno.EACCES: marked(
+        "Close it if a spreadsheet has it open, or name a file in a folder that you may write to."
+    ),
+    errno.ENOENT: marked("Create the folder first, or name a file in one that is there."),
+    errno.ENOSPC: marked("Free some space, or name a file on another disk."),
+    errno.EISDIR: marked("Name a file; this is a folder."),
 }
+_ANOTHER = marked("Name another file.")
 _ADVICE[errno.EPERM] = _ADVICE[errno.EROFS] = _ADVICE[errno.EACCES]
 
 # No file takes so long to be written.
 _LEFT_SECONDS = 3600
 
-_OTHERWISE = "The ledger has the results: `lead-importer results FILE` writes them again."
+_OTHERWISE = marked("The ledger has the results: `lead-importer results FILE` writes them again.")
 
 
 @contextmanager
 def replacing(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` as :func:`in_place_of` does.
 
-    Raises :class:`ResultsError` for an :class:`OSError`, the body's own too, with `otherwise` at its end.
+    Raises :class:`ResultsError` for an :class:`OSError`, the body's own too, with `otherwise`, which is
+    translated, at its end.
     """
     with translating(path, otherwise=otherwise), in_place_of(path) as file:
         yield file
@@ -96,11 +101,13 @@ def translating(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ResultsError(f"{refusal(path, error)} {otherwise}") from error
+        raise ResultsError(f"{refusal(path, error)} {_(otherwise)}") from error
 
 
 def refusal(path: Path, error: OSError) -> str:
     """Return why `path` cannot be written, and what to do about it."""
     reason = error.strerror or type(error).__name__
-    advice = _ADVICE.get(error.errno or 0, "Name another file.")
-    return f"{path}: the file cannot be written ({reason}). {advice}"
+    advice = _(_ADVICE.get(error.errno or 0, _ANOTHER))
+    return _("{path}: the file cannot be written ({reason}). {advice}").format(
+        path=path, reason=reason, advice=advice
+    )

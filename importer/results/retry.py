@@ -8,6 +8,7 @@ from itertools import chain, compress
 from pathlib import Path
 
 from importer.errors import InternalError, UsageError
+from importer.language import _
 from importer.model import OutcomeName
 from importer.results.added import TO_MEND_WIDTHS
 from importer.results.replacing import replacing, translating
@@ -55,7 +56,10 @@ def write_retry(path: Path, tables: Iterable[RetryTable]) -> bool:
     suffix = path.suffix.casefold()
     if suffix not in (".csv", ".xlsx"):
         raise UsageError(
-            f"{path}: the rows to mend are written as .csv or .xlsx. Let the file's name end in one of these."
+            _(
+                "{path}: the rows to mend are written as .csv or .xlsx. Let the file's name end in "
+                "one of these."
+            ).format(path=path)
         )
     filled = (_laid_out(table, rows) for table, rows in _filled(tables))
     first = next(filled, None)
@@ -69,7 +73,9 @@ def write_retry(path: Path, tables: Iterable[RetryTable]) -> bool:
             return True
         write_csv(file, first.headers, first.rows)
         if next(filled, None) is not None:
-            raise InternalError(f"{path}: several sheets were to go into one CSV file; please report it.")
+            raise InternalError(
+                _("{path}: several sheets were to go into one CSV file; please report it.").format(path=path)
+            )
     return True
 
 

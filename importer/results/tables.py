@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from importer.errors import ResultsError
 from importer.formulas import defuse
+from importer.language import _, in_figures
 from importer.model import NumberText
 from importer.ooxml import column_letters
 from importer.results.colours import COLOURS
@@ -160,8 +161,10 @@ def _write_sheet(sheet: Any, path: Path, table: Table) -> None:
     for last, row in enumerate(table.rows, 2):
         if last > ROW_LIMIT:
             raise ResultsError(
-                f"{path}: a sheet of a workbook holds {ROW_LIMIT:,} rows with the header, and there are "
-                "more. Name a .csv file instead."
+                _(
+                    "{path}: a sheet of a workbook holds {most} rows with the header, and there are "
+                    "more. Name a .csv file instead."
+                ).format(path=path, most=in_figures(ROW_LIMIT))
             )
         if table.coloured is not None:
             texts[table.coloured] = painted.get(str(row[table.coloured]), unpainted)

@@ -19,6 +19,7 @@ from itertools import count
 from typing import Any, Self
 
 from importer.errors import InternalError
+from importer.language import _, spoken
 from importer.model import Answer, NoAnswer, Request
 from importer.senders.messages import Asked, Message, Outbox, Told, frames
 
@@ -52,7 +53,7 @@ class _Exchange:
             self.told.set_result(message)
 
     def lost(self) -> Message:
-        message = "the process that was to send it has ended unexpectedly"
+        message = _("the process that was to send it has ended unexpectedly")
         return (Told.NO_ANSWER, "sender_ended", message, self.handed_over)
 
 
@@ -141,13 +142,13 @@ class SenderProcesses:
         # Not the module by its name, which may be another one in the folder that the person is in.
         program = f"import sys; sys.path[:] = {sys.path!r}; from importer.senders.process import main; main()"
         try:
-            for _ in range(self._count):
+            for _process in range(self._count):
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-P",
                     "-c",
                     program,
-                    json.dumps([os.getpid(), self._settings]),
+                    json.dumps([os.getpid(), spoken(), self._settings]),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     env={name: value for name, value in os.environ.items() if name not in _SECRETS},
@@ -155,7 +156,7 @@ class SenderProcesses:
                     start_new_session=True,
                 )
                 if process.stdin is None or process.stdout is None:
-                    raise InternalError("A process that sends cannot be spoken to; please report it.")
+                    raise InternalError(_("A process that sends cannot be spoken to; please report it."))
                 self._processes.append(_Process(process, process.stdin, process.stdout))
         except BaseException:
             await self.__aexit__()
@@ -188,8 +189,11 @@ class SenderProcesses:
         )
         if process is None:
             raise InternalError(
-                "The processes that send have ended unexpectedly, as if the system was short of memory. What "
-                "was sent is in the ledger: run the same command again, or with --processes 1."
+                _(
+                    "The processes that send have ended unexpectedly, as if the system was short of "
+                    "memory. What was sent is in the ledger: run the same command again, or with "
+                    "--processes 1."
+                )
             )
         number = next(self._numbers)
         exchange = process.under_way[number] = _Exchange()

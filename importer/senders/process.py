@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 from importer.event_loops import run_loop
+from importer.language import speaking
 from importer.model import NoAnswer, Request
 from importer.senders.messages import Asked, Outbox, Told, frames
 from importer.transport import Transport
@@ -97,6 +98,7 @@ def main() -> None:
     # Ctrl-C is for the run, which settles what is under way here first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(50_000)
-    run, settings = json.loads(sys.argv[1])
+    run, language, settings = json.loads(sys.argv[1])
     _end_with(run)
-    run_loop(_serve(settings))
+    with speaking(language):
+        run_loop(_serve(settings))

@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from importer.errors import InternalError, UsageError
+from importer.language import _, all_of, marked, ngettext
 from importer.settings.sources import (
     CREDENTIALS,
     PREFIX,
@@ -80,62 +81,68 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    config: Annotated[_File | None, Field(description="the path of a TOML file")] = None
+    config: Annotated[_File | None, Field(description=marked("the path of a TOML file"))] = None
     """The TOML file that the rest may come from; never from the TOML file itself."""
 
     env: Annotated[
-        Literal["local", "sandbox", "production"], Field(description="local, sandbox or production")
+        Literal["local", "sandbox", "production"], Field(description=marked("local, sandbox or production"))
     ] = "sandbox"
 
-    base_url: Annotated[str | None, Field(description="an address such as https://example.org/path")] = None
+    base_url: Annotated[
+        str | None, Field(description=marked("an address such as https://example.org/path"))
+    ] = None
     """Another address of the API, without a slash at its end."""
 
     template: Annotated[
-        _Text | None, Field(description="the name of a template or the path of a .toml file")
+        _Text | None, Field(description=marked("the name of a template or the path of a .toml file"))
     ] = None
     """Without it, the one that the headers fit."""
 
     map: Annotated[
         dict[_Text, _Text],
         BeforeValidator(parse_columns),
-        Field(description="FIELD=COLUMN, such as phone=Mobile"),
+        Field(description=marked("FIELD=COLUMN, such as phone=Mobile")),
     ] = {}
     """The column of a field, where its header does not tell."""
 
     sheet: Annotated[
-        tuple[_Text, ...], BeforeValidator(split_entries), Field(description="the name of a sheet")
+        tuple[_Text, ...], BeforeValidator(split_entries), Field(description=marked("the name of a sheet"))
     ] = ()
     """Without any, every visible sheet that has the columns."""
 
-    results: Annotated[_File | None, Field(description="the path of a file")] = None
+    results: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Without it, beside the input."""
 
-    ledger: Annotated[_File | None, Field(description="the path of a file")] = None
+    ledger: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Without it, :func:`default_ledger_path`."""
 
     adopt: Annotated[
-        tuple[_File, ...], BeforeValidator(split_entries), Field(description="the path of a results file")
+        tuple[_File, ...],
+        BeforeValidator(split_entries),
+        Field(description=marked("the path of a results file")),
     ] = ()
     """Results of runs that the ledger does not know, to be taken over."""
 
     concurrency: Annotated[
         int,
         _Number,
-        Field(ge=1, le=CONCURRENCY_LIMIT, description=f"a whole number from 1 to {CONCURRENCY_LIMIT}"),
+        Field(ge=1, le=CONCURRENCY_LIMIT, description=marked("a whole number from 1 to 1000")),
     ] = 16
     """Requests under way at once, at most."""
 
     processes: Annotated[
-        int | None, _Number, Field(ge=1, le=64, description="a whole number from 1 to 64")
+        int | None, _Number, Field(ge=1, le=64, description=marked("a whole number from 1 to 64"))
     ] = None
     """Processes that send; without it, as many as fit the rows and the machine."""
 
     rate: Annotated[
-        float | None, _Number, Field(gt=0, allow_inf_nan=False, description="a number greater than 0")
+        float | None, _Number, Field(gt=0, allow_inf_nan=False, description=marked("a number greater than 0"))
     ] = None
     """Requests a second, at most; without it, no limit."""
 
-    attempts: Annotated[int, _Number, Field(ge=1, le=100, description="a whole number from 1 to 100")] = 5
+    attempts: Annotated[
+        int, _Number, Field(ge=1, le=100, description=marked("a whole number from 1 to 100"))
+    ] = 5
     """Tries for one row, at most."""
 
     timeout: Annotated[
@@ -145,52 +152,57 @@ class Settings(BaseSettings):
             gt=0,
             le=3600,
             allow_inf_nan=False,
-            description="seconds, a number greater than 0 and at most 3600",
+            description=marked("seconds, a number greater than 0 and at most 3600"),
         ),
     ] = 60.0
     """Seconds to wait for an answer once a request was sent."""
 
-    on_doubt: Annotated[Literal["hold", "resend"], Field(description="hold or resend")] = "hold"
+    on_doubt: Annotated[Literal["hold", "resend"], Field(description=marked("hold or resend"))] = "hold"
     """Whether a request that may have been processed is sent again."""
 
-    duplicates: Annotated[Literal["skip", "send"], Field(description="skip or send")] = "skip"
+    duplicates: Annotated[Literal["skip", "send"], Field(description=marked("skip or send"))] = "skip"
     """What happens to a lead that the ledger or the same file has already."""
 
-    retry_rejected: Annotated[bool, Field(description="true or false")] = False
+    retry_rejected: Annotated[bool, Field(description=marked("true or false"))] = False
     """Whether a row that the API refused is sent again unchanged."""
 
-    encoding: Annotated[_Text | None, Field(description="the name of an encoding, such as utf-8")] = None
+    encoding: Annotated[_Text | None, Field(description=marked("the name of an encoding, such as utf-8"))] = (
+        None
+    )
     """Of text files; without it, it is found."""
 
-    no_repair: Annotated[bool, Field(description="true or false")] = False
+    no_repair: Annotated[bool, Field(description=marked("true or false"))] = False
     """Whether values are sent as they stand, with a warning for what would have been repaired."""
 
-    strict: Annotated[bool, Field(description="true or false")] = False
+    strict: Annotated[bool, Field(description=marked("true or false"))] = False
     """Whether a row with a warning is invalid."""
 
-    limit: Annotated[int | None, _Number, Field(ge=1, description="a whole number from 1")] = None
+    limit: Annotated[int | None, _Number, Field(ge=1, description=marked("a whole number from 1"))] = None
     """Only the first so many rows that would be sent."""
 
-    dry_run: Annotated[bool, Field(description="true or false")] = False
+    dry_run: Annotated[bool, Field(description=marked("true or false"))] = False
     """Stop before sending."""
 
-    summary: Annotated[_File | None, Field(description="the path of a file")] = None
+    summary: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Where the totals go as JSON."""
 
-    problems: Annotated[_File | None, Field(description="the path of a file")] = None
+    problems: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Where a check lists everything that it finds about single rows."""
 
-    log_format: Annotated[Literal["text", "json"] | None, Field(description="text or json")] = None
+    log_format: Annotated[Literal["text", "json"] | None, Field(description=marked("text or json"))] = None
     """Without it, text on a terminal and JSON otherwise."""
 
-    quiet: Annotated[bool, Field(description="true or false")] = False
-    verbose: Annotated[bool, Field(description="true or false")] = False
+    lang: Annotated[Literal["en", "vi"] | None, Field(description=marked("en or vi"))] = None
+    """The language of messages; without it, that of the locale."""
 
-    proxy_from_environment: Annotated[bool, Field(description="true or false")] = False
+    quiet: Annotated[bool, Field(description=marked("true or false"))] = False
+    verbose: Annotated[bool, Field(description=marked("true or false"))] = False
+
+    proxy_from_environment: Annotated[bool, Field(description=marked("true or false"))] = False
     """Whether HTTPS_PROXY and its like are heeded."""
 
-    client_key: Annotated[str | None, Field(description="the client key as text")] = None
-    client_secret: Annotated[SecretStr | None, Field(description="the client secret as text")] = None
+    client_key: Annotated[str | None, Field(description=marked("the client key as text"))] = None
+    client_secret: Annotated[SecretStr | None, Field(description=marked("the client secret as text"))] = None
 
     @classmethod
     def settings_customise_sources(
@@ -217,8 +229,10 @@ class Settings(BaseSettings):
             chosen = info.data.get("env", environment)
             if same_address(address, known) and chosen != environment:
                 raise ValueError(
-                    f"{shown(value)} is the address of {environment}, but the environment is {chosen}; "
-                    f"give --env {environment}, which needs no --base-url"
+                    _(
+                        "{value} is the address of {environment}, but the environment is {chosen}; give "
+                        "--env {environment}, which needs no --base-url"
+                    ).format(value=shown(value), environment=environment, chosen=chosen)
                 )
         return address
 
@@ -226,7 +240,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_volume(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("quiet"):
-            raise ValueError("quiet and verbose exclude each other; give one of them")
+            raise ValueError(_("quiet and verbose exclude each other; give one of them"))
         return value
 
     def ledger_path(self) -> Path:
@@ -256,8 +270,10 @@ class Settings(BaseSettings):
         for option, value in pair.items():
             if not _HEADER_VALUE.fullmatch(value):
                 raise UsageError(
-                    f"The {_spoken(option)} has a blank, a line break or a sign outside ASCII in it "
-                    f"(it is not shown). Copy it again from the Tini console into {variable(option)}."
+                    _(
+                        "The {name} has a blank, a line break or a sign outside ASCII in it (it is not "
+                        "shown). Copy it again from the Tini console into {variable}."
+                    ).format(name=_spoken(option), variable=variable(option))
                 )
         return Credentials(pair["client_key"], pair["client_secret"].encode())
 
@@ -289,7 +305,9 @@ def load_settings(
     """
     foreign = options.keys() & CREDENTIALS | options.keys() - Settings.model_fields.keys()
     if foreign:
-        raise InternalError(f"The command line has no option {', '.join(sorted(foreign))}.")
+        raise InternalError(
+            _("The command line has no option {names}.").format(names=", ".join(sorted(foreign)))
+        )
     variables = os.environ if environment is None else environment
     folder = Path() if folder is None else folder
     env_file = folder / ".env"
@@ -302,7 +320,7 @@ def load_settings(
         _validated(given),
         (
             *notices,
-            *misspelt(Settings, variables, "the environment"),
+            *misspelt(Settings, variables, _("the environment")),
             *misspelt(Settings, file_variables, str(env_file)),
         ),
     )
@@ -310,7 +328,7 @@ def load_settings(
 
 def _from_options(options: Mapping[str, object]) -> dict[str, Given]:
     return {
-        option: Given(value, f"option --{option.replace('_', '-')}")
+        option: Given(value, _("option --{name}").format(name=option.replace("_", "-")))
         for option, value in options.items()
         if value is not None and value != [] and value != ()
     }
@@ -344,16 +362,19 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
         return f"{place}: {reason}."
     shows = {"client_key": _hidden, "client_secret": _hidden, "base_url": _shown_address}
     value = shows.get(option, shown)(given[option].value)
-    return f"{place}: {value} is not allowed; give {Settings.model_fields[option].description}."
+    allowed = Settings.model_fields[option].description or ""
+    return _("{place}: {value} is not allowed; give {allowed}.").format(
+        place=place, value=value, allowed=_(allowed)
+    )
 
 
 def _hidden(value: object) -> str:
-    return "the value (not shown)"
+    return _("the value (not shown)")
 
 
 def _shown_address(address: object) -> str:
     # Before an @ stands a password.
-    return "the address (not shown)" if "@" in str(address) else shown(address)
+    return _("the address (not shown)") if "@" in str(address) else shown(address)
 
 
 def _spoken(option: str) -> str:
@@ -361,11 +382,18 @@ def _spoken(option: str) -> str:
 
 
 def _missing_credentials(missing: list[str]) -> str:
-    names = " and the ".join(_spoken(option) for option in missing)
-    variables = " and ".join(variable(option) for option in missing)
-    return (
-        f"The {names} {'are' if len(missing) > 1 else 'is'} missing; the Tini console shows a pair for each "
-        f"environment. Give {variables} as an environment variable, or in a file .env in the working "
-        f"directory; or give {' and '.join(missing)} in the TOML file of --config, readable by you alone "
-        "(chmod 600). To try the importer without credentials: --env local"
+    return ngettext(
+        "The {names} is missing; the Tini console shows a pair for each environment. Give {variables} as an "
+        "environment variable, or in a file .env in the working directory; or give {keys} in the TOML file "
+        "of --config, readable by you alone (chmod 600). To try the importer without credentials: --env "
+        "local",
+        "The {names} are missing; the Tini console shows a pair for each environment. Give {variables} as an "
+        "environment variable, or in a file .env in the working directory; or give {keys} in the TOML file "
+        "of --config, readable by you alone (chmod 600). To try the importer without credentials: --env "
+        "local",
+        len(missing),
+    ).format(
+        names=all_of(map(_spoken, missing)),
+        variables=all_of(map(variable, missing)),
+        keys=all_of(missing),
     )

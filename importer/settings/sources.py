@@ -17,6 +17,7 @@ from tomllib import TOMLDecodeError
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, TomlConfigSettingsSource
 
 from importer.errors import UsageError
+from importer.language import _
 
 PREFIX = "LEAD_IMPORTER_"
 CREDENTIALS = frozenset({"client_key", "client_secret"})
@@ -48,7 +49,7 @@ def variable(option: str) -> str:
 def from_environment(settings: type[BaseSettings], variables: Mapping[str, str]) -> dict[str, Given]:
     """Return the options that `variables` of the environment give."""
     return {
-        option: Given(value, f"environment variable {variable(option)}")
+        option: Given(value, _("environment variable {variable}").format(variable=variable(option)))
         for option, value in _interpret(settings, variables).items()
     }
 
@@ -66,7 +67,7 @@ def from_env_file(
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from None
     given = {
-        option: Given(value, f"{variable(option)} in {path}")
+        option: Given(value, _("{name} in {path}").format(name=variable(option), path=path))
         for option, value in _interpret(settings, variables).items()
     }
     notices = _tighten(path) if CREDENTIALS & given.keys() and _is_open(path) else ()
@@ -82,11 +83,15 @@ def from_toml(settings: type[BaseSettings], path: Path, place: str) -> dict[str,
     others may read.
     """
     if not path.is_file():
-        raise UsageError(f"{place}: there is no file {path}. Check the path.")
+        raise UsageError(
+            _("{place}: there is no file {path}. Check the path.").format(place=place, path=path)
+        )
     try:
         entries = TomlConfigSettingsSource(settings, toml_file=path).toml_data
     except TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML file: {error}. Mend it there.") from None
+        raise UsageError(
+            _("{path} is no TOML file: {error}. Mend it there.").format(path=path, error=error)
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from None
     known = settings.model_fields.keys() - {"config"}
@@ -95,16 +100,26 @@ def from_toml(settings: type[BaseSettings], path: Path, place: str) -> dict[str,
     for key, value in entries.items():
         option = key.replace("-", "_")
         if option not in known:
-            faults.append(f"{path}: {key!r} is no setting.{_closest(option, known)}")
+            faults.append(
+                _("{path}: {key!r} is no setting. {instead}").format(
+                    path=path, key=key, instead=_closest(option, known)
+                )
+            )
         elif option in given:
-            faults.append(f"{path}: {option} stands there twice, with - and with _. Remove one.")
-        given[option] = Given(value, f"{key} in {path}")
+            faults.append(
+                _("{path}: {option} stands there twice, with - and with _. Remove one.").format(
+                    path=path, option=option
+                )
+            )
+        given[option] = Given(value, _("{name} in {path}").format(name=key, path=path))
     if faults:
         raise UsageError("\n".join(faults))
     if CREDENTIALS & given.keys() and _is_open(path):
         raise UsageError(
-            f"{path} holds credentials, and others on this computer may read it. "
-            f"Make it yours alone: chmod 600 {path}"
+            _(
+                "{path} holds credentials, and others on this computer may read it. Make it yours "
+                "alone: chmod 600 {path}"
+            ).format(path=path)
         )
     return given
 
@@ -117,7 +132,9 @@ def misspelt(settings: type[BaseSettings], variables: Iterable[str], where: str)
         option = name.upper().removeprefix(PREFIX).lower()
         if name.upper().startswith(PREFIX) and option not in options:
             notices.extend(
-                f"{name.upper()} in {where} is no setting and was not used. Did you mean {variable(close)}?"
+                _("{name} in {where} is no setting and was not used. Did you mean {close}?").format(
+                    name=name.upper(), where=where, close=variable(close)
+                )
                 for close in difflib.get_close_matches(option, options, n=1, cutoff=_LIKENESS)
             )
     return tuple(notices)
@@ -131,13 +148,19 @@ def _interpret(settings: type[BaseSettings], variables: Mapping[str, str | None]
 
 def _closest(option: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(option.lower(), sorted(known), n=1)
-    return f" Did you mean {close[0]}?" if close else f" The settings are {', '.join(sorted(known))}."
+    return (
+        _("Did you mean {close}?").format(close=close[0])
+        if close
+        else _("The settings are {known}.").format(known=", ".join(sorted(known)))
+    )
 
 
 def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> UsageError:
     if isinstance(error, UnicodeDecodeError):
-        return UsageError(f"{path} is not UTF-8 text. Save it again as UTF-8.")
-    return UsageError(f"{path} cannot be read ({error.strerror}). Check who may read it.")
+        return UsageError(_("{path} is not UTF-8 text. Save it again as UTF-8.").format(path=path))
+    return UsageError(
+        _("{path} cannot be read ({reason}). Check who may read it.").format(path=path, reason=error.strerror)
+    )
 
 
 def _is_open(path: Path) -> bool:
@@ -147,12 +170,18 @@ def _is_open(path: Path) -> bool:
 def _tighten(path: Path) -> tuple[str, ...]:
     try:
         path.chmod(stat.S_IRUSR | stat.S_IWUSR)
-        reason = "its file system keeps no permissions"
+        reason = _("its file system keeps no permissions")
     except OSError as error:
         reason = str(error.strerror)
     if _is_open(path):
         raise UsageError(
-            f"{path} holds credentials, others on this computer may read it, and that cannot be changed "
-            f"({reason}). Move it to a place of yours and run: chmod 600 {path}"
+            _(
+                "{path} holds credentials, others on this computer may read it, and that cannot be "
+                "changed ({reason}). Move it to a place of yours and run: chmod 600 {path}"
+            ).format(path=path, reason=reason)
         )
-    return (f"{path} holds credentials and others could read it: it is now readable by its owner only.",)
+    return (
+        _("{path} holds credentials and others could read it: it is now readable by its owner only.").format(
+            path=path
+        ),
+    )

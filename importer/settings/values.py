@@ -10,6 +10,8 @@ import ipaddress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from importer.language import _
+
 _SHOWN_LENGTH = 80
 
 
@@ -35,7 +37,9 @@ def expand_path(value: object) -> object:
     try:
         return Path(value).expanduser()
     except RuntimeError as error:
-        raise ValueError(f"{shown(value)} names the home of nobody on this computer") from error
+        raise ValueError(
+            _("{value} names the home of nobody on this computer").format(value=shown(value))
+        ) from error
 
 
 def split_entries(value: object) -> object:
@@ -55,9 +59,15 @@ def parse_columns(value: object) -> object:
     for entry in entries:
         field, equals, column = (part.strip() for part in str(entry).partition("="))
         if not (field and equals and column):
-            raise ValueError(f"{shown(entry)} is not FIELD=COLUMN, such as phone=Mobile")
+            raise ValueError(
+                _("{entry} is not FIELD=COLUMN, such as phone=Mobile").format(entry=shown(entry))
+            )
         if field in columns:
-            raise ValueError(f"{field} is given twice, as {columns[field]!r} and {column!r}; give it once")
+            raise ValueError(
+                _("{field} is given twice, as {first!r} and {second!r}; give it once").format(
+                    field=field, first=columns[field], second=column
+                )
+            )
         columns[field] = column
     return columns
 
@@ -73,20 +83,20 @@ def shown(value: object) -> str:
 def address_fault(address: str) -> str:
     """Return what keeps `address` from being a base URL, to be said after it; empty when nothing does."""
     if "\\" in address or " " in address or not address.isprintable():
-        return "has a blank, a backslash or an invisible sign in it"
+        return _("has a blank, a backslash or an invisible sign in it")
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return "is no address such as https://example.org/path"
+        return _("is no address such as https://example.org/path")
     if parts.scheme not in ("https", "http") or not host or port == 0:
-        return "is no address such as https://example.org/path"
+        return _("is no address such as https://example.org/path")
     if "@" in parts.netloc:
-        return "has a user name in it; remove it, the API is called with a client key"
+        return _("has a user name in it; remove it, the API is called with a client key")
     if "?" in address or "#" in address:
-        return "has a query or a fragment in it; end it before the ? or #"
+        return _("has a query or a fragment in it; end it before the ? or #")
     if parts.scheme == "http" and not _is_loopback(host):
-        return "is not encrypted, which only an address of this computer may be; give an https:// address"
+        return _("is not encrypted, which only an address of this computer may be; give an https:// address")
     return ""
 
 

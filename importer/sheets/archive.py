@@ -15,6 +15,7 @@ from typing import IO
 
 from importer import ooxml
 from importer.errors import SheetError
+from importer.language import _, in_figures
 from importer.sheets import files, opendocument, xlsb, xlsx
 from importer.sheets.markup import Markup
 
@@ -66,8 +67,10 @@ def inspect(original: files.Original) -> Archive:
             return _Inspection(original, archive).result()
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise SheetError(
-            f"{original.source} is damaged: it cannot be unpacked ({error}). Get it again, or open it in a "
-            "spreadsheet and save it anew."
+            _(
+                "{source} is damaged: it cannot be unpacked ({error}). Get it again, or open it in a "
+                "spreadsheet and save it anew."
+            ).format(source=original.source, error=error)
         ) from error
     except OSError as error:
         raise files.unreadable(original.source, error) from error
@@ -75,15 +78,17 @@ def inspect(original: files.Original) -> Archive:
 
 def _refuse_bomb(original: files.Original, entries: list[zipfile.ZipInfo]) -> None:
     total = sum(entry.file_size for entry in entries)
-    size, _ = original.stamp
+    size, _changed_at = original.stamp
     if (
         len(entries) > ENTRY_LIMIT
         or total > UNPACKED_LIMIT
         or (total > RATIO_COUNTS_FROM and total > RATIO_LIMIT * size)
     ):
         raise SheetError(
-            f"{original.source} unpacks to {len(entries):,} parts of {total >> 20:,} MiB together, which no "
-            "workbook of leads does. Check where it comes from; if it is right, save it as CSV UTF-8."
+            _(
+                "{source} unpacks to {count} parts of {total} MiB together, which no workbook of "
+                "leads does. Check where it comes from; if it is right, save it as CSV UTF-8."
+            ).format(source=original.source, count=in_figures(len(entries)), total=in_figures(total >> 20))
         )
 
 
@@ -97,9 +102,9 @@ class _Inspection:
         suffix = files.suffix_of(self.original.source)
         kinds = [suffixes for name, suffixes in _FAMILIES.items() if name in names]
         if kinds and not any(suffix in suffixes for suffixes in kinds):
-            raise files.mislabelled(self.original.source, f"a {kinds[0][0]} file")
+            raise files.mislabelled(self.original.source, _("a {ending} file").format(ending=kinds[0][0]))
         if not kinds:
-            raise files.mislabelled(self.original.source, "an archive (zip) without a workbook in it")
+            raise files.mislabelled(self.original.source, _("an archive (zip) without a workbook in it"))
         match suffix:
             case ".ods":
                 return Archive(tuple(self._opendocument()))
@@ -165,9 +170,10 @@ class _Inspection:
     def _refuse_area(self, rows: int, columns: int) -> None:
         if rows > ROWS or columns > COLUMNS or rows * columns > AREA_LIMIT:
             raise SheetError(
-                f"{self.original.source} has a cell as far out as {ooxml.column_letters(columns)}{rows}, "
-                "and the empty ones up to it take too much memory. Delete what stands far "
-                "from the leads, or save it as CSV UTF-8."
+                _(
+                    "{source} has a cell as far out as {cell}, and the empty ones up to it take "
+                    "too much memory. Delete what stands far from the leads, or save it as CSV UTF-8."
+                ).format(source=self.original.source, cell=f"{ooxml.column_letters(columns)}{rows}")
             )
 
 

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import cast
 
+from importer.language import _
 from importer.model import NumberText, RowProblem
 from importer.sheets.formats import NumberFormat
 from importer.sheets.markup import Fault, Mark
@@ -134,8 +135,10 @@ def problem_of(value: object, column: str) -> RowProblem | None:
 def _lost_digits(column: str) -> RowProblem:
     return RowProblem(
         "lost_digits",
-        "a spreadsheet keeps 15 digits of a number, and this one has more, so digits may be lost; "
-        "format the column as text and enter the number again",
+        _(
+            "a spreadsheet keeps 15 digits of a number, and this one has more, so digits may be "
+            "lost; format the column as text and enter the number again"
+        ),
         column,
     )
 
@@ -143,8 +146,10 @@ def _lost_digits(column: str) -> RowProblem:
 def _formula_without_value(column: str) -> RowProblem:
     return RowProblem(
         "formula_without_value",
-        "the cell holds a formula, but the file does not hold its value; open the file in a spreadsheet and "
-        "save it there, or enter the value",
+        _(
+            "the cell holds a formula, but the file does not hold its value; open the file in a "
+            "spreadsheet and save it there, or enter the value"
+        ),
         column,
     )
 
@@ -153,7 +158,7 @@ def error_cell(column: str) -> RowProblem:
     """Return the problem of a cell that shows an error."""
     return RowProblem(
         "error_cell",
-        "the cell shows an error of the spreadsheet, such as #N/A; mend the formula or enter the value",
+        _("the cell shows an error of the spreadsheet, such as #N/A; mend the formula or enter the value"),
         column,
     )
 
@@ -162,8 +167,10 @@ def too_many_cells(headers: int) -> RowProblem:
     """Return the problem of a row with text right of the last of so many `headers`."""
     return RowProblem(
         "too_many_cells",
-        f"there is text right of the last of the {headers} columns that have a header; "
-        "give its column a header, put a cell with a delimiter in quotation marks, or clear it",
+        _(
+            "there is text right of the last of the {headers} columns that have a header; give "
+            "its column a header, put a cell with a delimiter in quotation marks, or clear it"
+        ).format(headers=headers),
     )
 
 
@@ -171,6 +178,8 @@ def stray_quote() -> RowProblem:
     """Return the problem of a row whose quotation marks leave open where a cell ends."""
     return RowProblem(
         "stray_quote",
-        "a quotation mark stands where none may, so the cells cannot be told apart; remove it, "
-        'or put the whole cell in quotation marks and write each one inside twice ("")',
+        _(
+            "a quotation mark stands where none may, so the cells cannot be told apart; remove "
+            'it, or put the whole cell in quotation marks and write each one inside twice ("")'
+        ),
     )

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from importer.errors import SheetError
+from importer.language import _
 
 STANDARD_INPUT = "-"
 
@@ -37,11 +38,21 @@ class Original:
         except OSError as error:
             raise unreadable(source, error) from error
         if stat.S_ISDIR(status.st_mode):
-            raise SheetError(f"{source} is a directory. Name the files in it that are to be read.")
+            raise SheetError(
+                _("{source} is a directory. Name the files in it that are to be read.").format(source=source)
+            )
         if not stat.S_ISREG(status.st_mode):
-            raise SheetError(f"{source} is no file that can be read twice. Save it to a file, or give `-`.")
+            raise SheetError(
+                _("{source} is no file that can be read twice. Save it to a file, or give `-`.").format(
+                    source=source
+                )
+            )
         if status.st_size == 0:
-            raise SheetError(f"{source} is empty. Check that it was saved, or downloaded to the end.")
+            raise SheetError(
+                _("{source} is empty. Check that it was saved, or downloaded to the end.").format(
+                    source=source
+                )
+            )
         return cls(source, path, (status.st_size, status.st_mtime_ns))
 
     def open(self) -> BinaryIO:
@@ -60,8 +71,10 @@ class Original:
             raise unreadable(self.source, error) from error
         if (status.st_size, status.st_mtime_ns) != self.stamp:
             raise SheetError(
-                f"{self.source} was changed while it was being read. Wait until it is complete, "
-                "close it elsewhere, and start again."
+                _(
+                    "{source} was changed while it was being read. Wait until it is complete, close it "
+                    "elsewhere, and start again."
+                ).format(source=self.source)
             )
 
     def head(self, size: int = 4096) -> bytes:
@@ -73,11 +86,17 @@ class Original:
 def unreadable(source: str, error: OSError) -> SheetError:
     """Return the error for a file that the system does not let us read."""
     if isinstance(error, FileNotFoundError):
-        return SheetError(f"{source} is not there. Check the spelling of its name and folder.")
+        return SheetError(
+            _("{source} is not there. Check the spelling of its name and folder.").format(source=source)
+        )
     if isinstance(error, PermissionError):
-        return SheetError(f"{source} may not be read by this user. Ask its owner, or copy it.")
+        return SheetError(
+            _("{source} may not be read by this user. Ask its owner, or copy it.").format(source=source)
+        )
     return SheetError(
-        f"{source} cannot be read ({error.strerror or error}). Check the disk or network drive."
+        _("{source} cannot be read ({reason}). Check the disk or network drive.").format(
+            source=source, reason=error.strerror or error
+        )
     )
 
 
@@ -102,44 +121,61 @@ def is_workbook(source: str) -> bool:
     if suffix in _TEXT:
         return False
     raise SheetError(
-        f"{source} has no ending of a file that is read. The importer reads {' '.join(_TEXT)} "
-        f"(also with .gz) and {' '.join(_WORKBOOKS)}; rename it, or save it as one of them."
+        _(
+            "{source} has no ending of a file that is read. The importer reads {text} (also with "
+            ".gz) and {workbooks}; rename it, or save it as one of them."
+        ).format(source=source, text=" ".join(_TEXT), workbooks=" ".join(_WORKBOOKS))
     )
 
 
 def content_of(head: bytes) -> str:
     """Return what a file is whose first bytes are `head`, in words; empty if it may be text."""
-    for magic, words in ((ZIP, "a workbook or archive (zip)"), (OLE, "an Excel 97-2003 workbook (.xls)")):
+    for magic, words in (
+        (ZIP, _("a workbook or archive (zip)")),
+        (OLE, _("an Excel 97-2003 workbook (.xls)")),
+    ):
         if head.startswith(magic):
             return words
     if head.startswith(GZIP):
-        return "packed with gzip (.gz)"
+        return _("packed with gzip (.gz)")
     if head.startswith(_PDF):
-        return "a PDF"
+        return _("a PDF")
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:9].lower()
     if start.startswith((b"<!doctype", b"<html", b"<table", b"<?xml", b"<head", b"<meta", b"<style")):
-        return "a web page or XML"
+        return _("a web page or XML")
     return ""
 
 
 def mislabelled(source: str, content: str) -> SheetError:
     """Return the error for a file whose bytes are something else than its name says."""
     if source == STANDARD_INPUT:
-        return SheetError(f"Standard input is {content}, not CSV. Save it to a file and give its name.")
+        return SheetError(
+            _("Standard input is {content}, not CSV. Save it to a file and give its name.").format(
+                content=content
+            )
+        )
     return SheetError(
-        f"{source} is {content}, not what its name says. Give it the right ending, "
-        "or open it in a spreadsheet and save it as .xlsx or CSV UTF-8."
+        _(
+            "{source} is {content}, not what its name says. Give it the right ending, or open it "
+            "in a spreadsheet and save it as .xlsx or CSV UTF-8."
+        ).format(source=source, content=content)
     )
 
 
 def damaged(source: str) -> SheetError:
     """Return the error for a workbook that no reader makes sense of; theirs may quote what a cell holds."""
     return SheetError(
-        f"{source} cannot be read as a workbook, so it is damaged or incomplete. Get it again, or open it in "
-        "a spreadsheet and save it as .xlsx or CSV UTF-8."
+        _(
+            "{source} cannot be read as a workbook, so it is damaged or incomplete. Get it "
+            "again, or open it in a spreadsheet and save it as .xlsx or CSV UTF-8."
+        ).format(source=source)
     )
 
 
 def encrypted(source: str) -> SheetError:
     """Return the error for a workbook that asks for a password."""
-    return SheetError(f"{source} is protected with a password. Open it in a spreadsheet and save it without.")
+    return SheetError(
+        _("{source} is protected with a password. Open it in a spreadsheet and save it without.").format(
+            source=source
+        )
+    )

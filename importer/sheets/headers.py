@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, zip_longest
 
+from importer.language import _
 from importer.sheets.cells import tidy
 from importer.sheets.groups import Line, lines_joined, with_groups
 
@@ -69,7 +70,11 @@ class Choice:
         """Return what the person should know about the rows above; `where` names the file and sheet."""
         if not self.below_others:
             return ()
-        return (f"{where}: the headers are in row {self.found.row}; the rows above are left out",)
+        return (
+            _("{where}: the headers are in row {row}; the rows above are left out").format(
+                where=where, row=self.found.row
+            ),
+        )
 
 
 def choose_header(candidates: Iterable[Candidate], score: HeaderScore) -> Choice | None:
@@ -123,7 +128,7 @@ def with_lines_joined(
     for number, texts in enumerate(rows):
         cells = list(texts)
         taken: set[int] = set()
-        for (top, column), (bottom, _) in down if any(cells) else ():
+        for (top, column), (bottom, _right) in down if any(cells) else ():
             at = column - left
             if not 0 <= at < len(cells):
                 # Merged cells without text may lie outside of the columns in use.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from importer.language import _
 from importer.sheets.cells import tidy
 from importer.sheets.encodings import find_codec, is_syllable, syllable_in, weigh, words_in
 from importer.sheets.headers import ROWS_LOOKED_AT, HeaderScore
@@ -64,13 +65,17 @@ class Legacy:
         notices = []
         if self.columns:
             notices.append(
-                f"{where}: the text of {len(self.columns)} columns is typed for fonts such as {font}, "
-                f"and read as {self.encoding}"
+                _(
+                    "{where}: the text of {columns} columns is typed for fonts such as {font}, and read "
+                    "as {encoding}"
+                ).format(where=where, columns=len(self.columns), font=font, encoding=self.encoding)
             )
         if self.mixed:
             notices.append(
-                f"{where}: some text seems to be typed for fonts such as {font}, but other text in its "
-                "column is not, so all is read as it stands; convert it to Unicode first"
+                _(
+                    "{where}: some text seems to be typed for fonts such as {font}, but other text in "
+                    "its column is not, so all is read as it stands; convert it to Unicode first"
+                ).format(where=where, font=font)
             )
         return tuple(notices)
 

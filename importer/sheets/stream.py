@@ -15,6 +15,7 @@ from itertools import chain
 from typing import BinaryIO, cast
 
 from importer.errors import SheetError
+from importer.language import _, in_figures, one_of
 from importer.sheets import encodings, files
 from importer.sheets.records import Grammar, find_delimiter
 
@@ -69,14 +70,18 @@ class TextStream:
             except UnicodeDecodeError as error:
                 decoder.setstate(state)
                 sound = error.start - len(state[0])
-                found = ", as the rest of it seems to be" if self.found else ""
+                found = _(", as the rest of it seems to be") if self.found else ""
                 raise DecodingError(
-                    f"byte {offset + sound} is no text in {self.encoding}{found}; save the file as CSV "
-                    "UTF-8, or say which encoding it has: --encoding NAME",
+                    _(
+                        "byte {offset} is no text in {encoding}{found}; save the file as CSV UTF-8, or say "
+                        "which encoding it has: --encoding NAME"
+                    ).format(offset=offset + sound, encoding=self.encoding, found=found),
                     decoder.decode(data[: max(sound, 0)]),
                 ) from error
             except UnicodeError as error:
-                raise FaultError(f"{error}; name the byte order, for example --encoding utf-16-le") from error
+                raise FaultError(
+                    _("{error}; name the byte order, for example --encoding utf-16-le").format(error=error)
+                ) from error
             offset += len(data)
             if text:
                 yield text if begun else text.removeprefix(_BYTE_ORDER_MARK)
@@ -97,7 +102,9 @@ class TextStream:
         delimiter = find_delimiter(next(self._until_fault()), "")
         batches = Grammar(delimiter).batches(self._until_fault())
         row = sum(len(batch.records) for batch in batches)
-        return SheetError(f"{self.original.source}, row {row}: {fault}.")
+        return SheetError(
+            _("{source}, row {row}: {fault}.").format(source=self.original.source, row=row, fault=fault)
+        )
 
     def evidence(self) -> encodings.Evidence:
         """Read as much as it takes to say which encoding the text is in."""
@@ -109,16 +116,19 @@ class TextStream:
             nul = block.find("\0")
             if nul >= 0:
                 raise FaultError(
-                    f"there are NUL bytes, so this is no text in {self.encoding} but perhaps UTF-16 without "
-                    f"a byte order mark; try --encoding {self._utf_16()}, or save the file as CSV UTF-8",
+                    _(
+                        "there are NUL bytes, so this is no text in {encoding} but perhaps UTF-16 without a "
+                        "byte order mark; try --encoding {name}, or save the file as CSV UTF-8"
+                    ).format(encoding=self.encoding, name=self._utf_16()),
                     block[:nul],
                 )
             line_end = max(block.rfind("\n"), block.rfind("\r"))
             line = len(block) - line_end - 1 + (line if line_end < 0 else 0)
             if line > LINE_LIMIT:
                 raise FaultError(
-                    f"the line has more than {LINE_LIMIT:,} signs, so this is no table; "
-                    "check what was exported"
+                    _(
+                        "the line has more than {most} signs, so this is no table; check what was exported"
+                    ).format(most=in_figures(LINE_LIMIT))
                 )
             yield block
 
@@ -143,7 +153,11 @@ def open_stream(original: files.Original, encoding: str | None) -> tuple[TextStr
     named = files.is_packed(source)
     packed = head.startswith(files.GZIP) and (named or source == files.STANDARD_INPUT)
     if named and not packed:
-        raise SheetError(f"{source} is not packed with gzip, though its name says so. Rename it without .gz.")
+        raise SheetError(
+            _("{source} is not packed with gzip, though its name says so. Rename it without .gz.").format(
+                source=source
+            )
+        )
     if packed:
         head = next(_unpacked(original, packed=True), b"")
     if content := files.content_of(head):
@@ -153,8 +167,9 @@ def open_stream(original: files.Original, encoding: str | None) -> tuple[TextStr
     notices = []
     if marked and encoding is not None and not asked.startswith(marked):
         notices.append(
-            f"{source} begins with the byte order mark of {marked.upper()}, "
-            f"so --encoding {encoding} was not used"
+            _(
+                "{source} begins with the byte order mark of {marked}, so --encoding {encoding} was not used"
+            ).format(source=source, marked=marked.upper(), encoding=encoding)
         )
     stream = TextStream(original, packed, marked or asked)
     try:
@@ -173,10 +188,14 @@ def _in_another_encoding(stream: TextStream, fault: DecodingError) -> tuple[Text
     if not evidence.chosen:
         raise stream.located(FaultError(f"{fault}{_hint(evidence)}")) from fault
     found = replace(stream, encoding=evidence.chosen, found=True)
-    notice = (
-        f"{stream.original.source} is not in UTF-8 and is read as {evidence.chosen}, in which "
-        f"{evidence.syllables:,} of its {evidence.words:,} words with marks are Vietnamese; "
-        "--encoding NAME says otherwise"
+    notice = _(
+        "{source} is not in UTF-8 and is read as {chosen}, in which {syllables} of its "
+        "{words} words with marks are Vietnamese; --encoding NAME says otherwise"
+    ).format(
+        source=stream.original.source,
+        chosen=evidence.chosen,
+        syllables=in_figures(evidence.syllables),
+        words=in_figures(evidence.words),
     )
     try:
         return found, found.check(), [notice]
@@ -186,10 +205,12 @@ def _in_another_encoding(stream: TextStream, fault: DecodingError) -> tuple[Text
 
 def _hint(evidence: encodings.Evidence) -> str:
     if evidence.sound:
-        return ", if it has but one: some of its words are UTF-8, so it may be damaged or mixed here"
+        return _(", if it has but one: some of its words are UTF-8, so it may be damaged or mixed here")
     if evidence.likely:
-        return f", most likely {' or '.join(f'--encoding {name}' for name in evidence.likely)}"
-    return ", for example --encoding windows-1258"
+        return _(", most likely {options}").format(
+            options=one_of(f"--encoding {name}" for name in evidence.likely)
+        )
+    return _(", for example --encoding windows-1258")
 
 
 def _codec(encoding: str) -> str:
@@ -197,8 +218,10 @@ def _codec(encoding: str) -> str:
         return encodings.find_codec(encoding)[0]
     except (LookupError, ValueError) as error:
         raise SheetError(
-            f"--encoding {encoding}: there is no such encoding. "
-            "Name one such as utf-8, utf-16, windows-1258, tcvn3 or vni."
+            _(
+                "--encoding {encoding}: there is no such encoding. Name one such as utf-8, utf-16, "
+                "windows-1258, tcvn3 or vni."
+            ).format(encoding=encoding)
         ) from error
 
 
@@ -214,16 +237,20 @@ def _unpacked(original: files.Original, *, packed: bool) -> Iterator[bytes]:
                 yield data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SheetError(
-            f"{original.source} is damaged: it cannot be unpacked ({error}). Get it again."
+            _("{source} is damaged: it cannot be unpacked ({error}). Get it again.").format(
+                source=original.source, error=error
+            )
         ) from error
     except OSError as error:
         raise files.unreadable(original.source, error) from error
 
 
 def _refuse_bomb(original: files.Original, total: int) -> None:
-    size, _ = original.stamp
+    size, _changed_at = original.stamp
     if total > UNPACKED_LIMIT or (total > RATIO_COUNTS_FROM and total > RATIO_LIMIT * size):
         raise SheetError(
-            f"{original.source} unpacks to more than {total >> 20:,} MiB, which no sheet of leads does. "
-            "Check where it comes from; if it is right, unpack it and give it in parts."
+            _(
+                "{source} unpacks to more than {total} MiB, which no sheet of leads does. Check "
+                "where it comes from; if it is right, unpack it and give it in parts."
+            ).format(source=original.source, total=in_figures(total >> 20))
         )

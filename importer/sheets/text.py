@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, count, islice, repeat
 
 from importer.errors import InternalError, SheetError
+from importer.language import _, in_figures
 from importer.model import Place, Row, RowProblem
 from importer.ooxml import letters_of
 from importer.sheets import cells, files
@@ -37,7 +38,7 @@ def open_text(
     source = original.source
     stream, lines, notices = open_stream(original, encoding)
     if sheets:
-        notices.append(f"{source} is text and has no sheets, so --sheet was not used")
+        notices.append(_("{source} is text and has no sheets, so --sheet was not used").format(source=source))
     beginning = next(stream.blocks(), "")
     separator = _SEPARATOR.match(beginning)
     skipped = separator.end() if separator else 0
@@ -69,17 +70,28 @@ class _Text:
         source = self.stream.original.source
         choice = choose_header(self._candidates(), score)
         if choice is None:
-            raise SheetError(f"{source} has no text in it. Check that the right file was saved.")
+            raise SheetError(
+                _("{source} has no text in it. Check that the right file was saved.").format(source=source)
+            )
         found = choice.found
         if found.stray:
             raise SheetError(
-                f"{source}, row {found.row}: a quotation mark stands where none may, so the headers cannot "
-                "be told apart. Remove it."
+                _(
+                    "{source}, row {row}: a quotation mark stands where none may, so the headers cannot "
+                    "be told apart. Remove it."
+                ).format(source=source, row=found.row)
             )
         if len(found.headers) > COLUMN_LIMIT:
             raise SheetError(
-                f"{source}, row {found.row}: there are {len(found.headers):,} headers, and a sheet has at "
-                f"most {COLUMN_LIMIT:,} columns. Check what was exported."
+                _(
+                    "{source}, row {row}: there are {headers} headers, and a sheet has at most "
+                    "{most} columns. Check what was exported."
+                ).format(
+                    source=source,
+                    row=found.row,
+                    headers=in_figures(len(found.headers)),
+                    most=in_figures(COLUMN_LIMIT),
+                )
             )
         self._refuse_swallowed(found.row, score)
         return choice
@@ -93,8 +105,10 @@ class _Text:
                 self._best([record], score), CLEAR_SCORE - 1
             ):
                 raise SheetError(
-                    f"{self.stream.original.source}, row {row}: a quotation mark opens here and closes only "
-                    "below a row of headers. Remove it."
+                    _(
+                        "{source}, row {row}: a quotation mark opens here and closes only below a row of "
+                        "headers. Remove it."
+                    ).format(source=self.stream.original.source, row=row)
                 )
 
     def _best(self, lines: Iterable[str], score: HeaderScore) -> int:
@@ -184,7 +198,11 @@ class _Table:
             encoding_errors="surrogatepass",
         )
         if len(frame) != len(records):
-            raise InternalError(f"pandas made {len(frame)} rows of {len(records)} lines; please report it.")
+            raise InternalError(
+                _("pandas made {rows} rows of {lines} lines; please report it.").format(
+                    rows=len(frame), lines=len(records)
+                )
+            )
         columns = cells.tidy_columns(text, (frame[index].tolist() for index in width))
         for position in batch.stray:
             line = batch.records[position].split(self.text.grammar.delimiter)

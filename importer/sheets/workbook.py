@@ -15,6 +15,7 @@ from itertools import chain, count, islice, repeat
 from typing import TYPE_CHECKING, Protocol
 
 from importer.errors import SheetError
+from importer.language import _, in_figures
 from importer.model import Place, Row, RowProblem
 from importer.ooxml import letters_of
 from importer.sheets import archive as archives
@@ -70,7 +71,11 @@ def open_workbook(original: files.Original, names: Sequence[str], score: HeaderS
     empty = sorted(wanted - {sheet.name for sheet in found}) if names else []
     notices = _notices(original.source, empty, [] if names else hidden)
     if not found:
-        raise SheetError(" ".join((f"{original.source} has no text in the sheets to read.", *notices)))
+        raise SheetError(
+            " ".join(
+                (_("{source} has no text in the sheets to read.").format(source=original.source), *notices)
+            )
+        )
     first, *others = found
     return [replace(first, notices=(*notices, *first.notices)), *others]
 
@@ -89,10 +94,14 @@ class _Table:
         choice = choose_header(with_lines_joined(rows, grid.merged, grid.left, score), score)
         if choice is None:
             return None
-        where = f"{self.original.source}, sheet {self.name}"
+        where = _("{source}, sheet {sheet}").format(source=self.original.source, sheet=self.name)
         notices = choice.notices(where)
         if grid.hidden_rows:
-            notices += (f"{where}: rows that are hidden ({grid.hidden_rows:,}) are read like the others",)
+            notices += (
+                _("{where}: rows that are hidden ({count}) are read like the others").format(
+                    where=where, count=in_figures(grid.hidden_rows)
+                ),
+            )
         if legacy:
             notices += legacy.notices(where)
         headers, row = choice.found.headers, choice.found.row
@@ -266,7 +275,7 @@ def _looked_through(original: files.Original) -> archives.Archive | None:
             raise files.encrypted(source)
         if files.suffix_of(source) == ".xls":
             return None
-    raise files.mislabelled(source, files.content_of(head) or "no workbook but perhaps text")
+    raise files.mislabelled(source, files.content_of(head) or _("no workbook but perhaps text"))
 
 
 def _named(source: str, names: Sequence[str], known: Sequence[str]) -> set[str]:
@@ -274,7 +283,11 @@ def _named(source: str, names: Sequence[str], known: Sequence[str]) -> set[str]:
     for name in names:
         same = [sheet for sheet in known if cells.tidy(sheet) == cells.tidy(name)]
         if not same:
-            raise SheetError(f"{source} has no sheet {name!r}. Its sheets are {_listed(known)}.")
+            raise SheetError(
+                _("{source} has no sheet {sheet!r}. Its sheets are {sheets}.").format(
+                    source=source, sheet=name, sheets=_listed(known)
+                )
+            )
         wanted.add(name if name in same else same[0])
     return wanted
 
@@ -282,9 +295,13 @@ def _named(source: str, names: Sequence[str], known: Sequence[str]) -> set[str]:
 def _notices(source: str, empty: Collection[str], hidden: Collection[str]) -> tuple[str, ...]:
     notices = []
     if empty:
-        notices.append(f"{source}: nothing is in {_listed(empty)}.")
+        notices.append(_("{source}: nothing is in {sheets}.").format(source=source, sheets=_listed(empty)))
     if hidden:
-        notices.append(f"{source}: left out what is hidden, {_listed(hidden)}; --sheet NAME reads it.")
+        notices.append(
+            _("{source}: left out what is hidden, {sheets}; --sheet NAME reads it.").format(
+                source=source, sheets=_listed(hidden)
+            )
+        )
     return tuple(notices)
 
 

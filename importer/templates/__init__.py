@@ -19,6 +19,7 @@ from importlib import resources
 from pathlib import Path
 
 from importer.errors import TemplateError
+from importer.language import _
 from importer.templates import parsing
 from importer.templates.fields import Field, Template, Type, Value
 from importer.templates.reading import values_of
@@ -73,8 +74,10 @@ def find_template(name: str) -> Template:
     path = Path(name)
     if path.suffix != ".toml":
         raise TemplateError(
-            f"There is no template {name!r}. Give one of {', '.join(shipped)}, or the path of a .toml file "
-            "(`lead-importer templates` shows them)."
+            _(
+                "There is no template {name!r}. Give one of {names}, or the path of a .toml file "
+                "(`lead-importer templates` shows them)."
+            ).format(name=name, names=", ".join(shipped))
         )
     try:
         with path.open("rb") as file:
@@ -83,9 +86,13 @@ def find_template(name: str) -> Template:
         text = content.decode("utf-8-sig") if len(content) <= SIZE_LIMIT else None
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else "") or error
-        raise TemplateError(f"The template file {name} cannot be read ({why}). Check its path.") from error
+        raise TemplateError(
+            _("The template file {name} cannot be read ({why}). Check its path.").format(name=name, why=why)
+        ) from error
     if text is None:
-        raise TemplateError(f"The template file {name} is larger than any template. Check its path.")
+        raise TemplateError(
+            _("The template file {name} is larger than any template. Check its path.").format(name=name)
+        )
     return parse_template(path.stem, text, name)
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeGuard
 
 from importer.errors import TemplateError
+from importer.language import _, marked
 from importer.numbers import DIGITS_LIMIT
 from importer.templates.fields import Field, Template, Type, Value
 from importer.templates.reading import compiled, fault_of_value, folded, named, shown_value
@@ -34,20 +35,20 @@ def _is_filled(said: object) -> bool:
 
 
 PROPERTIES: Mapping[str, tuple[str, Callable[[object], bool]]] = {
-    "name": ("text", _is_text),
-    "title": ("text", _is_text),
-    "type": ("text", _is_text),
-    "kind": ("text", _is_text),
-    "synonyms": ("a list of texts", lambda said: isinstance(said, list) and all(map(_is_text, said))),
-    "example": ("text", _is_text),
-    "required": ("true or false", lambda said: isinstance(said, bool)),
-    "constant": ("a value", lambda said: True),
-    "default": ("a value", lambda said: True),
-    "pattern": ("text", _is_text),
-    "hint": ("text", _is_text),
-    "allowed": ("a list of values, at least one", _is_filled),
-    "decimal": ('"," or "."', lambda said: said in (",", ".")),
-    "fields": ("a list of fields, at least one", _is_filled),
+    "name": (marked("text"), _is_text),
+    "title": (marked("text"), _is_text),
+    "type": (marked("text"), _is_text),
+    "kind": (marked("text"), _is_text),
+    "synonyms": (marked("a list of texts"), lambda said: isinstance(said, list) and all(map(_is_text, said))),
+    "example": (marked("text"), _is_text),
+    "required": (marked("true or false"), lambda said: isinstance(said, bool)),
+    "constant": (marked("a value"), lambda said: True),
+    "default": (marked("a value"), lambda said: True),
+    "pattern": (marked("text"), _is_text),
+    "hint": (marked("text"), _is_text),
+    "allowed": (marked("a list of values, at least one"), _is_filled),
+    "decimal": (marked('"," or "."'), lambda said: said in (",", ".")),
+    "fields": (marked("a list of fields, at least one"), _is_filled),
 }
 """What a field can have, and of which form that is: in words, and as a check. A constant, a default and the
 allowed values are of the field's type."""
@@ -65,10 +66,10 @@ PROPERTIES_OF_TYPE: Mapping[str, frozenset[str]] = {
 _SENT_WITHOUT_A_COLUMN = ("required", "default", "synonyms", "example")
 
 _VALUES_OF: Mapping[Type, str] = {
-    "string": "text",
-    "number": f"a number of at most {DIGITS_LIMIT} digits",
-    "integer": f"a whole number of at most {DIGITS_LIMIT} digits",
-    "boolean": "true or false",
+    "string": marked("text"),
+    "number": marked("a number of at most {most} digits"),
+    "integer": marked("a whole number of at most {most} digits"),
+    "boolean": marked("true or false"),
 }
 
 
@@ -84,7 +85,10 @@ class _Around:
     def refuse(self, message: str, name: str = "") -> NoReturn:
         """Raise the error of the field `name` here, or of the object or file that all stand in."""
         dotted = ".".join((*self.names, name) if name else self.names)
-        raise TemplateError(f"{self.source}{f', field {dotted}' if dotted else ''}: {message}")
+        where = (
+            _("{source}, field {field}").format(source=self.source, field=dotted) if dotted else self.source
+        )
+        raise TemplateError(f"{where}: {message}")
 
 
 def parse_template(name: str, text: str, source: str, known: KnownFields) -> Template:
@@ -95,19 +99,25 @@ def parse_template(name: str, text: str, source: str, known: KnownFields) -> Tem
     try:
         data = tomllib.loads(text, parse_float=_exact)
     except RecursionError as error:
-        raise TemplateError(f"{source} is nested too deeply to be read.") from error
+        raise TemplateError(_("{source} is nested too deeply to be read.").format(source=source)) from error
     except ValueError as error:  # Most are TOMLDecodeError; the digits of a whole number are limited, too.
-        raise TemplateError(f"{source} is no TOML file: {error}.") from error
+        raise TemplateError(
+            _("{source} is no TOML file: {error}.").format(source=source, error=error)
+        ) from error
     entries = data.get("fields")
     if not isinstance(entries, list) or not entries:
-        raise TemplateError(f'{source} needs a list of fields, such as: fields = ["name", "phone"].')
+        raise TemplateError(
+            _('{source} needs a list of fields, such as: fields = ["name", "phone"].').format(source=source)
+        )
     if unknown := data.keys() - {"title", "fields"}:
         raise TemplateError(
-            f"{source}: {', '.join(sorted(unknown))} is not known. A template has fields and title."
+            _("{source}: {unknown} is not known. A template has fields and title.").format(
+                source=source, unknown=", ".join(sorted(unknown))
+            )
         )
     title = data.get("title", name)
     if not isinstance(title, str):
-        raise TemplateError(f"{source}: title must be text.")
+        raise TemplateError(_("{source}: title must be text.").format(source=source))
     fields = tuple(_fields(entries, _Around(source=source), known))
     return Template(name=name, title=title, fields=fields)
 
@@ -130,8 +140,10 @@ def _fields(entries: list[object], around: _Around, known: KnownFields) -> Itera
     for name, count in counted.items():
         if count > 1 or (name == "customer_id" and not around.names):
             around.refuse(
-                f"the field {name!r} stands there twice, or beside every lead's own customer_id. "
-                "Name each input once."
+                _(
+                    "the field {name!r} stands there twice, or beside every lead's own customer_id. Name "
+                    "each input once."
+                ).format(name=name)
             )
     for entry in entries:
         yield from _fields_of(entry, around, known)
@@ -140,11 +152,13 @@ def _fields(entries: list[object], around: _Around, known: KnownFields) -> Itera
 def _name_of(entry: object, around: _Around) -> str:
     name = entry.get("name") if isinstance(entry, dict) else entry
     if not isinstance(name, str) or not name:
-        around.refuse('a field is a name, or a table with a name: {name = "city"}.')
+        around.refuse(_('a field is a name, or a table with a name: {name = "city"}.'))
     if "." in name:
         around.refuse(
-            "a name has no point in it. What is sent within an object is one of its fields: "
-            '{name = "address", type = "object", fields = ["city"]}.',
+            _(
+                "a name has no point in it. What is sent within an object is one of its fields: "
+                '{name = "address", type = "object", fields = ["city"]}.'
+            ),
             name,
         )
     return name
@@ -156,18 +170,25 @@ def _fields_of(entry: object, around: _Around, known: KnownFields) -> Iterator[F
     said: Mapping[str, Any] = entry if isinstance(entry, dict) else {"name": name}
     refuse = partial(around.refuse, name=name)
     if unknown := said.keys() - PROPERTIES.keys():
-        refuse(f"{', '.join(sorted(unknown))} is not known. A field has {', '.join(sorted(PROPERTIES))}.")
+        refuse(
+            _("{unknown} is not known. A field has {properties}.").format(
+                unknown=", ".join(sorted(unknown)), properties=", ".join(sorted(PROPERTIES))
+            )
+        )
     for key, value in said.items():
         words, fits = PROPERTIES[key]
         if not fits(value):
-            refuse(f"{key} must be {words}.")
+            refuse(_("{key} must be {words}.").format(key=key, words=_(words)))
     type_ = said.get("type", "string")
     if type_ not in PROPERTIES_OF_TYPE:
-        refuse(f"the type must be one of {', '.join(PROPERTIES_OF_TYPE)}.")
+        refuse(_("the type must be one of {types}.").format(types=", ".join(PROPERTIES_OF_TYPE)))
     if misplaced := said.keys() - PROPERTIES_OF_TYPE[type_]:
         refuse(
-            f"{', '.join(sorted(misplaced))} does not go with the type {type_}. "
-            f"Such a field has {', '.join(sorted(PROPERTIES_OF_TYPE[type_]))}."
+            _("{misplaced} does not go with the type {type}. Such a field has {properties}.").format(
+                misplaced=", ".join(sorted(misplaced)),
+                type=type_,
+                properties=", ".join(sorted(PROPERTIES_OF_TYPE[type_])),
+            )
         )
     if type_ == "object":
         yield from _fields_within(said, name, around, known)
@@ -180,9 +201,9 @@ def _fields_within(
 ) -> Iterator[Field]:
     refuse = partial(around.refuse, name=name)
     if len(around.names) >= DEPTH_LIMIT:
-        refuse(f"objects stand at most {DEPTH_LIMIT} deep in each other.")
+        refuse(_("objects stand at most {most} deep in each other.").format(most=DEPTH_LIMIT))
     if "fields" not in said:
-        refuse('an object needs a list of fields, such as: fields = ["city"].')
+        refuse(_('an object needs a list of fields, such as: fields = ["city"].'))
     names = (*around.names, name)
     optional = around.optional if said.get("required", True) else (*around.optional, ".".join(names))
     fields = tuple(
@@ -192,10 +213,13 @@ def _fields_within(
         if "required" in said and not any(
             field.within == optional and (field.required or field.has_value_of_its_own) for field in fields
         ):
-            refuse("it is required, but none of its fields is. Say which of them a lead must have.")
+            refuse(_("it is required, but none of its fields is. Say which of them a lead must have."))
     elif all(field.constant is not None for field in fields):
         refuse(
-            "it may be left out, but has only constants, so no row tells whether it is. Leave required out."
+            _(
+                "it may be left out, but has only constants, so no row tells whether it is. Leave "
+                "required out."
+            )
         )
     yield from fields
 
@@ -203,15 +227,23 @@ def _fields_within(
 def _field(said: Mapping[str, Any], type_: Type, name: str, around: _Around, known: KnownFields) -> Field:
     refuse = partial(around.refuse, name=name)
     if "constant" in said and (idle := [key for key in _SENT_WITHOUT_A_COLUMN if key in said]):
-        refuse(f"a constant is always sent, so {', '.join(idle)} means nothing beside it. Leave one out.")
+        refuse(
+            _("a constant is always sent, so {idle} means nothing beside it. Leave one out.").format(
+                idle=", ".join(idle)
+            )
+        )
     if "hint" in said and "pattern" not in said:
-        refuse("a hint explains a pattern, and there is none.")
+        refuse(_("a hint explains a pattern, and there is none."))
     for key, value in _values_in(said):
         if not _has_type(value, type_):
-            refuse(f"{key} must be {_VALUES_OF[type_]}.")
+            refuse(
+                _("{key} must be {words}.").format(
+                    key=key, words=_(_VALUES_OF[type_]).format(most=DIGITS_LIMIT)
+                )
+            )
     merged = {"title": name, **_known_of(name, type_, known), **said}
     if merged.get("kind", "text") not in KINDS:
-        refuse(f"the kind must be one of {', '.join(KINDS)}.")
+        refuse(_("the kind must be one of {kinds}.").format(kinds=", ".join(KINDS)))
     _refuse_bad_pattern(merged.get("pattern", ""), refuse)
     field = Field(
         name=".".join((*around.names, name)),
@@ -234,7 +266,7 @@ def _field(said: Mapping[str, Any], type_: Type, name: str, around: _Around, kno
         if fault := fault_of_value(field, value):
             refuse(f"{key} {fault}.")
         if key in ("constant", "default") and field.allowed and value not in field.allowed:
-            refuse(f"{key} is none of those allowed{named(field)}.")
+            refuse(_("{key} is none of those allowed{values}.").format(key=key, values=named(field)))
     return field
 
 
@@ -251,7 +283,7 @@ def _values_in(said: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if key in said:
             yield key, said[key]
     for value in said.get("allowed", ()):
-        yield "each value in allowed", value
+        yield _("each value in allowed"), value
 
 
 def _has_type(value: object, type_: Type) -> TypeGuard[Value]:
@@ -282,7 +314,7 @@ def _refuse_bad_pattern(pattern: str, refuse: Callable[[str], NoReturn]) -> None
             warnings.simplefilter("error")
             compiled(pattern)
     except (re.error, OverflowError, RecursionError, Warning) as error:
-        refuse(f"pattern is no regular expression ({error}).")
+        refuse(_("pattern is no regular expression ({error}).").format(error=error))
 
 
 def _refuse_like(allowed: tuple[Value, ...], refuse: Callable[[str], NoReturn]) -> None:
@@ -291,10 +323,12 @@ def _refuse_like(allowed: tuple[Value, ...], refuse: Callable[[str], NoReturn]) 
     for value in allowed:
         key = folded(shown_value(value))
         if not key:
-            refuse("each value in allowed must have a sign that is no blank.")
+            refuse(_("each value in allowed must have a sign that is no blank."))
         if key in seen:
             refuse(
-                f"the allowed values {shown_value(seen[key])!r} and {shown_value(value)!r} differ only in "
-                "case, accents or blanks, or not at all. Leave one out."
+                _(
+                    "the allowed values {first!r} and {second!r} differ only in case, accents or blanks, "
+                    "or not at all. Leave one out."
+                ).format(first=shown_value(seen[key]), second=shown_value(value))
             )
         seen[key] = value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from importer.inputs import serialised
+from importer.language import _, in_figures, marked
 from importer.model import Remark, RowProblem
 from importer.numbers import DecimalSign, exact, read_number
 from importer.remarks import REPAIRS, WARNINGS, Finding
@@ -27,7 +28,7 @@ _TRUE = frozenset(("true", "yes", "co", "dung", "1", "x", "✓", "✔", "☑"))
 _FALSE = frozenset(("false", "no", "khong", "sai", "0"))
 
 
-_SIGNS: Mapping[DecimalSign, str] = {"": "", ",": ": the comma", ".": ": the point"}
+_SIGNS: Mapping[DecimalSign, str] = {"": "", ",": marked(": the comma"), ".": marked(": the point")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def read_input(field: Field, text: str, column: str, *, repair: bool = True) -> 
         spelt = _spellings(field.allowed).get(folded(value))
         if spelt is None or not repair:
             return InputReading(value, remarks, problem_of("not_allowed", column, named(field)))
-        value, remarks = spelt, (*remarks, Remark("repair", "spelling", column, REPAIRS["spelling"].made))
+        value, remarks = spelt, (*remarks, *_repairs_made(("spelling",), column))
     return InputReading(value, remarks, _misfit(field, value, column))
 
 
@@ -88,14 +89,14 @@ def _typed(field: Field, text: str, column: str, *, repair: bool) -> InputReadin
     if not code and field.type == "integer" and "." in found.value:
         code = "not_whole"
     if code:
-        more = _SIGNS[field.decimal] if code == "other_decimals" else ""
+        more = _(_SIGNS[field.decimal]) if code == "other_decimals" else ""
         return InputReading(text, (), problem_of(code, column, more))
     value: Value = found.value == "true" if field.type == "boolean" else exact(found.value)
     if field.allowed and value not in field.allowed:
         return InputReading(value, (), problem_of("not_allowed", column, named(field)))
     remarks = _repairs_made(repairs, column)
     if found.warning:
-        remarks += (Remark("warning", found.warning, column, WARNINGS[found.warning]),)
+        remarks += (Remark("warning", found.warning, column, _(WARNINGS[found.warning])),)
     return InputReading(value, remarks)
 
 
@@ -108,7 +109,7 @@ def _truth(text: str) -> Finding:
 
 
 def _repairs_made(codes: tuple[str, ...], column: str) -> tuple[Remark, ...]:
-    return tuple(Remark("repair", code, column, REPAIRS[code].made) for code in codes)
+    return tuple(Remark("repair", code, column, _(REPAIRS[code].made)) for code in codes)
 
 
 def _misfit(field: Field, value: str, column: str) -> RowProblem | None:
@@ -130,8 +131,11 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def named(field: Field) -> str:
     """Return the allowed values as the end of a sentence; of many, the first."""
     names = [shown_value(value) for value in field.allowed]
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f": {', '.join(names[:_NAMED])}{more}"
+    more = len(names) - _NAMED
+    shown = ", ".join(names[:_NAMED])
+    if more > 0:
+        shown = _("{names} and {count} more").format(names=shown, count=in_figures(more))
+    return f": {shown}"
 
 
 def shown_value(value: Value) -> str:
@@ -142,18 +146,18 @@ def shown_value(value: Value) -> str:
 def values_of(field: Field) -> str:
     """Return what the values of `field` are, in a few words; nothing of a string that a lead must have."""
     if field.constant is not None:
-        return f"always {shown_value(field.constant)}"
+        return _("always {constant}").format(constant=shown_value(field.constant))
     parts: list[str] = [] if field.type == "string" else [field.type]
     if field.allowed:
-        parts.append(f"one of{named(field)}")
+        parts.append(_("one of{values}").format(values=named(field)))
     if field.pattern:
-        parts.append(field.hint or f"matches {field.pattern}")
+        parts.append(field.hint or _("matches {pattern}").format(pattern=field.pattern))
     if field.default is not None:
-        parts.append(f"else {shown_value(field.default) or 'empty'}")
+        parts.append(_("else {default}").format(default=shown_value(field.default) or _("empty")))
     elif not field.required:
-        parts.append("may be empty")
+        parts.append(_("may be empty"))
     elif field.within:
-        parts.append(f"may be empty together with all of {field.within[-1]}")
+        parts.append(_("may be empty together with all of {object}").format(object=field.within[-1]))
     return "; ".join(parts)
 
 
@@ -177,7 +181,7 @@ def fault_of_value(field: Field, value: Value) -> str:
     """Return why `value`, of the type of `field`, has not the form that it needs; nothing if it has."""
     if isinstance(value, str):
         if field.kind != "text" and fault_of(field.kind, value):
-            return f"is no {field.kind.replace('_', ' ')}"
+            return _("is no {kind}").format(kind=field.kind.replace("_", " "))
         if field.pattern and (len(value) > MATCHED_LIMIT or not compiled(field.pattern).fullmatch(value)):
-            return f"does not match the pattern {field.pattern}"
+            return _("does not match the pattern {pattern}").format(pattern=field.pattern)
     return ""

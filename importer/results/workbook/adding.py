@@ -9,6 +9,7 @@ from xml.sax.saxutils import escape
 
 from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 from importer.model import OutcomeName
 from importer.ooxml import Area, column_letters
 from importer.results.added import AddedRow
@@ -58,7 +59,7 @@ class Columns:
         else:
             columns = cls(widths, used + 1, range(0))
         if columns.last > ooxml.MOST_COLUMNS:
-            raise UnusualWorkbookError("no column is free right of the leads")
+            raise UnusualWorkbookError(_("no column is free right of the leads"))
         return columns
 
     def area(self, top: int, bottom: int) -> Area:
@@ -68,7 +69,7 @@ class Columns:
     def put_in(self, row: RowPart, cells: bytes) -> bytes:
         """Return what is in a row, with `cells` in these columns."""
         if b"extLst>" in row.inner:
-            raise UnusualWorkbookError("a row has extensions")
+            raise UnusualWorkbookError(_("a row has extensions"))
         if row.last_column() < self.first:
             return row.inner + cells
         taken = {*range(self.first, self.last + 1), *self.cleared}
@@ -276,7 +277,7 @@ def wider_table(xml: bytes, right: int, names: Sequence[str]) -> bytes:
 def _reaching(tag: bytes, right: int) -> bytes:
     area = Area.of(ooxml.attribute(tag, b"ref"))
     if area is None:
-        raise UnusualWorkbookError("a table does not say what it covers")
+        raise UnusualWorkbookError(_("a table does not say what it covers"))
     return markup.with_attribute(tag, b"ref", str(Area(area.top, area.left, area.bottom, right)))
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 from importer.ooxml import Area
 from importer.results.added import AddedRow
 from importer.results.workbook.adding import CellWriter, Columns, Look
@@ -39,7 +40,9 @@ class Pending:
     def refuse_rest(self) -> None:
         """Raise :class:`UnusualWorkbookError` if something found no row."""
         if self._next is not None:
-            raise UnusualWorkbookError(f"row {self._next.row} of a sheet is not found in it")
+            raise UnusualWorkbookError(
+                _("row {row} of a sheet is not found in it").format(row=self._next.row)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def more_styles(package: Package) -> Iterator[Styles]:
     """Give the styles of `package`, and take over what the body adds to them."""
     part = package.only_part("/styles")
     if part is None:
-        raise UnusualWorkbookError("it has no styles")
+        raise UnusualWorkbookError(_("it has no styles"))
     styles = Styles(package.read(part))
     yield styles
     package.changes[part] = styles.content()

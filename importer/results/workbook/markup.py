@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 
 _TAG = re.compile(rb"<(/?)((?:[\w.\-]+:)?)([\w.\-]+)(" + ooxml.ATTRIBUTES + rb")\s*(/?)>")
 _DECLARATION = re.compile(rb"""\A(?:\xef\xbb\xbf)?\s*(?:<\?xml\s([^<>]*)\?>)?""")
@@ -56,14 +57,14 @@ def after_declaration(xml: bytes) -> int:
     found = _DECLARATION.match(xml)
     declared = found[1] if found else None
     if found is None or (declared and b"encoding" in declared and not _ENCODING.search(declared)):
-        raise UnusualWorkbookError("a part of it is not in UTF-8")
+        raise UnusualWorkbookError(_("a part of it is not in UTF-8"))
     return found.end()
 
 
 def refuse_other_markup(xml: bytes) -> None:
     """Raise :class:`UnusualWorkbookError` for a comment, CDATA, an instruction or a document type."""
     if b"<!" in xml or b"<?" in xml:
-        raise UnusualWorkbookError("a part of it has comments or definitions in its XML")
+        raise UnusualWorkbookError(_("a part of it has comments or definitions in its XML"))
 
 
 def elements(xml: bytes, name: bytes = b"") -> Iterator[Element]:
@@ -102,7 +103,7 @@ def root(xml: bytes) -> Element:
     """Return the outermost element. Raises :class:`UnusualWorkbookError` if there is none."""
     found = next(elements(xml), None)
     if found is None:
-        raise UnusualWorkbookError("a part of it has no content")
+        raise UnusualWorkbookError(_("a part of it has no content"))
     return found
 
 

@@ -15,6 +15,7 @@ from typing import IO
 
 from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 from importer.ooxml import Relationship, relationships_in, relationships_part, sheets_in
 from importer.results.workbook import markup
 from importer.results.workbook.parts import Parts, PartStream
@@ -83,7 +84,7 @@ class Package:
         with self.open(part) as stream:
             xml = stream.read(PART_LIMIT + 1)
         if len(xml) > PART_LIMIT:
-            raise UnusualWorkbookError(f"its part {part} is too large")
+            raise UnusualWorkbookError(_("its part {part} is too large").format(part=part))
         return xml
 
     def relationships(self, part: str) -> Sequence[Relationship]:
@@ -129,13 +130,13 @@ class Package:
         for part in self.targets("", "/officeDocument"):
             if self.has(part):
                 return part
-        raise UnusualWorkbookError("it has no list of sheets")
+        raise UnusualWorkbookError(_("it has no list of sheets"))
 
     @cached_property
     def sheets(self) -> Sequence[SheetPart]:
         """The sheets, in the order of their tabs; :class:`UnusualWorkbookError` if one is a program."""
         if any(known.kind.endswith(_MACRO_SHEETS) for known in self.relationships(self.workbook)):
-            raise UnusualWorkbookError("it has sheets of macros, as Excel 4 had them")
+            raise UnusualWorkbookError(_("it has sheets of macros, as Excel 4 had them"))
         xml = self.read(self.workbook)
         targets = {known.identifier: known.target for known in self.relationships(self.workbook)}
         found = markup.first(xml, b"sheets")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Protocol, Self
 
 from importer.errors import SheetError, UnusualWorkbookError
+from importer.language import _
 
 # What `zipfile` raises for what is no archive, damaged, encrypted or packed in a way that it does not know.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
@@ -58,7 +59,7 @@ class Parts:
 
         self._names = {name.casefold(): name for name in self.entries}
         if len(self._names) < len(entries):
-            raise UnusualWorkbookError("two of its parts have the same name")
+            raise UnusualWorkbookError(_("two of its parts have the same name"))
 
     def has(self, name: str) -> bool:
         """Tell whether there is a part of this name."""
@@ -71,7 +72,7 @@ class Parts:
     def open(self, name: str) -> PartStream:
         """Open a part. Raises as :func:`open_parts` does, also if there is none of this name."""
         if not self.has(name):
-            raise UnusualWorkbookError(f"it has no part {name}")
+            raise UnusualWorkbookError(_("it has no part {part}").format(part=name))
         with _translating(self._path):
             return PartStream(self._path, self._archive.open(self.named(name)))
 
@@ -96,7 +97,10 @@ def _translating(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise SheetError(
-            f"{path} cannot be read once more ({reason}). Check that it is still there, and import it again."
+            _(
+                "{path} cannot be read once more ({reason}). Check that it is still there, and "
+                "import it again."
+            ).format(path=path, reason=reason)
         ) from error
     except _DAMAGED as error:
-        raise UnusualWorkbookError("it cannot be unpacked") from error
+        raise UnusualWorkbookError(_("it cannot be unpacked")) from error

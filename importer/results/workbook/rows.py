@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 from importer.results.workbook import markup
 from importer.results.workbook.parts import Readable
 
@@ -73,10 +74,14 @@ class RowPart:
             if not match[1]:
                 ended = self.grammar.cell_end.search(inner, opened)
                 if ended is None:
-                    raise UnusualWorkbookError(f"row {self.number} is not written as usual")
+                    raise UnusualWorkbookError(
+                        _("row {number} is not written as usual").format(number=self.number)
+                    )
                 closed, at = ended.span()
             if found and column <= found[-1].column:
-                raise UnusualWorkbookError(f"the cells of row {self.number} are not in order")
+                raise UnusualWorkbookError(
+                    _("the cells of row {number} are not in order").format(number=self.number)
+                )
             found.append(Cell(column, match.start(), opened, closed, at, reference is not None))
         return found
 
@@ -143,7 +148,7 @@ class SheetXml:
         self._at = 0
         while (found := _SHEET_DATA.search(self._buffer)) is None:
             if not self._more() or len(self._buffer) > _HEAD_LIMIT:
-                raise UnusualWorkbookError("a sheet has no rows")
+                raise UnusualWorkbookError(_("a sheet has no rows"))
         self.head = self._buffer[: found.start()]
         """All before the element of the rows."""
 
@@ -163,7 +168,7 @@ class SheetXml:
             number = row.number
         self.tail = self._buffer[self._at :] + self._stream.read(_TAIL_LIMIT)
         if self._stream.read(1):
-            raise UnusualWorkbookError("a sheet has too much after its rows")
+            raise UnusualWorkbookError(_("a sheet has too much after its rows"))
         markup.refuse_other_markup(self.tail)
 
     def _next(self, before: int) -> RowPart | None:
@@ -186,15 +191,15 @@ class SheetXml:
                     self._at = self._buffer.index(b">", self._at) + 1
                     return None
                 if b">" in rest:
-                    raise UnusualWorkbookError("something else stands among the rows of a sheet")
+                    raise UnusualWorkbookError(_("something else stands among the rows of a sheet"))
             if not self._more():
-                raise UnusualWorkbookError("the rows of a sheet do not end")
+                raise UnusualWorkbookError(_("the rows of a sheet do not end"))
 
     def _row(self, before: int, tag: bytes, inner: bytes, end: int) -> RowPart:
         self._at = end
         number = ooxml.number(tag, b"r", before + 1)
         if number <= before:
-            raise UnusualWorkbookError("the rows of a sheet are not in order")
+            raise UnusualWorkbookError(_("the rows of a sheet are not in order"))
         markup.refuse_other_markup(inner)
         return RowPart(number, tag, inner, self.grammar)
 

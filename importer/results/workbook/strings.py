@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator
 
 from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 from importer.results.workbook import markup
 from importer.results.workbook.parts import Readable
 
@@ -82,7 +83,7 @@ def _pieces(stream: Readable) -> Iterator[tuple[bool, bytes]]:
             block = stream.read(_BLOCK)
             buffer, at, more = buffer[at:] + block, 0, bool(block)
         elif match:
-            raise UnusualWorkbookError("its shared strings do not end")
+            raise UnusualWorkbookError(_("its shared strings do not end"))
         else:
             yield False, buffer[at:]
             return

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 from importer.results.workbook import markup
 
 # The built-in number format that makes a cell text (section 18.8.30), and the one for what has none.
@@ -31,7 +32,7 @@ class Styles:
             self._lists[name] = [element.whole(inner) for element in markup.elements(inner, item)]
             self._lengths[name] = len(self._lists[name])
             if not self._lists[name]:
-                raise UnusualWorkbookError("it has no styles to go by")
+                raise UnusualWorkbookError(_("it has no styles to go by"))
 
     def bold_like(self, style: int) -> int:
         """Return a style like `style` that is bold; itself, if it is."""

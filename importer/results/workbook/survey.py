@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from importer import ooxml
 from importer.errors import UnusualWorkbookError
+from importer.language import _
 from importer.ooxml import Area
 from importer.results.added import added_columns
 from importer.results.workbook import markup, strings
@@ -82,7 +83,7 @@ def survey(package: Package, lead_sheet: LeadSheet) -> Survey:
     """Read a sheet through. Raises :class:`UnusualWorkbookError` if it is not there or not as usual."""
     sheet = next((known for known in package.sheets if known.name == lead_sheet.name), None)
     if sheet is None:
-        raise UnusualWorkbookError("the sheet with the leads is not found in it")
+        raise UnusualWorkbookError(_("the sheet with the leads is not found in it"))
     near: dict[int, RowPart] = {}
     styles: list[int] = []
     last_used = last_row = first_row = 0
@@ -100,7 +101,7 @@ def survey(package: Package, lead_sheet: LeadSheet) -> Survey:
                 first_row = row.number
                 styles = [ooxml.number(_tag(row, cell), b"s") for cell in row.cells()]
     if lead_sheet.header_row not in near or not last_used:
-        raise UnusualWorkbookError("the row of the headers is not found in it")
+        raise UnusualWorkbookError(_("the row of the headers is not found in it"))
     joined = [area for area in merged(xml.tail) if area.top <= lead_sheet.header_row <= area.bottom]
     bottoms = (area.bottom for area in joined if not first_row or area.bottom < first_row)
     lowest = max((bottom for bottom in bottoms if bottom in near), default=lead_sheet.header_row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importer.errors import UnusualWorkbookError
+from importer.language import _, marked
 from importer.results.workbook import markup
 from importer.results.workbook.package import Package
 from importer.results.workbook.rows import SheetXml
@@ -10,13 +11,13 @@ from importer.results.workbook.rows import SheetXml
 # The last words of relationship types of the workbook whose targets may hold rows, and cannot be taken out
 # without taking something of the user's apart.
 _REFUSED = {
-    "/slicerCache": "its slicers",
-    "/timelineCache": "its timelines",
-    "/powerPivotData": "its data model",
-    "/revisionHeaders": "the history of its changes",
-    "/cellImage": "the pictures in its cells",
-    "/richValueRel": "the pictures in its cells",
-    "/rdRichValue": "the records in its cells",
+    "/slicerCache": marked("its slicers"),
+    "/timelineCache": marked("its timelines"),
+    "/powerPivotData": marked("its data model"),
+    "/revisionHeaders": marked("the history of its changes"),
+    "/cellImage": marked("the pictures in its cells"),
+    "/richValueRel": marked("the pictures in its cells"),
+    "/rdRichValue": marked("the records in its cells"),
 }
 
 _PIVOT_CACHE = "/pivotCacheDefinition"
@@ -32,10 +33,12 @@ def refuse_traces(package: Package) -> None:
     for known in package.relationships(package.workbook):
         for kind, what in _REFUSED.items():
             if known.kind.endswith(kind):
-                raise UnusualWorkbookError(f"{what} may tell of rows that are left out")
+                raise UnusualWorkbookError(
+                    _("{what} may tell of rows that are left out").format(what=_(what))
+                )
     strings = package.targets(package.workbook, "/sharedStrings")
     if len(strings) > 1 or not all(map(package.has, strings)):
-        raise UnusualWorkbookError("its shared strings are not where it says")
+        raise UnusualWorkbookError(_("its shared strings are not where it says"))
 
 
 def remove_traces(package: Package) -> None:
@@ -52,7 +55,7 @@ def remove_traces(package: Package) -> None:
     _remove_pivots(package)
     for part in package.used():
         if package.targets(part, "/chartEx"):
-            raise UnusualWorkbookError("a chart of a newer kind may tell of rows that are left out")
+            raise UnusualWorkbookError(_("a chart of a newer kind may tell of rows that are left out"))
         for chart in package.targets(part, "/chart"):
             package.changes[chart] = _without_caches(package.read(chart))
 
@@ -82,7 +85,7 @@ def _remove_pivots(package: Package) -> None:
         ],
     )
     if caches & markup.references(xml):
-        raise UnusualWorkbookError("a pivot table of it may tell of rows that are left out")
+        raise UnusualWorkbookError(_("a pivot table of it may tell of rows that are left out"))
     package.changes[workbook] = xml
     package.drop_relationships(workbook, lambda known: known.identifier in caches)
 
@@ -91,16 +94,16 @@ def _refuse_hold(package: Package, part: str) -> None:
     """Raise :class:`UnusualWorkbookError` if a sheet selects or formats cells by a pivot table on it."""
     with package.open(part) as stream:
         sheet = SheetXml(stream)
-        for _ in sheet.rows():
+        for _row in sheet.rows():
             pass
     if b"pivotSelection" in sheet.head or b" pivot=" in sheet.tail:
-        raise UnusualWorkbookError("a sheet of it is formatted by a pivot table")
+        raise UnusualWorkbookError(_("a sheet of it is formatted by a pivot table"))
 
 
 def _without_caches(xml: bytes) -> bytes:
     """Return a chart without the values of the cells that it draws, unless those are in another workbook."""
     if markup.first(xml, b"pivotSource"):
-        raise UnusualWorkbookError("a chart of it is drawn from a pivot table")
+        raise UnusualWorkbookError(_("a chart of it is drawn from a pivot table"))
     changes: list[tuple[int, int, bytes]] = []
     for name, kept in _DRAWN:
         for element in markup.elements(xml, name):
