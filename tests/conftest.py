@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -17,6 +18,14 @@ from importer import cli
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from tests.local_client import NOON, RESPONSES, Client
 from tests.support import Command, Ended
+
+
+@pytest.fixture(autouse=True)
+def user_config(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the user's settings file would be; that of whoever runs the tests is never read."""
+    folder = tmp_path_factory.getbasetemp() / "config" / uuid4().hex
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder / "lead-importer" / "config.toml"
 
 
 class _Response(ClientResponse):

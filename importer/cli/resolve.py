@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from importer.cli.options import Config, LedgerFile
+from importer.cli.options import Config, LedgerFile, Profile
 
 # What may follow another row behind one option: no file is called so.
 _ANOTHER = re.compile(r"all|(?:[^-].*!)?\d+(?:-\d+|@\S+)?(?:,.*)?|(?:[^-].*!)?\d+(?:@\S+)?=\S+")
@@ -68,6 +68,7 @@ def resolve(
     ] = None,
     ledger: LedgerFile = None,
     config: Config = None,
+    profile: Profile = None,
 ) -> None:
     """Settle rows in doubt; without an answer, list them.
 
@@ -79,7 +80,7 @@ def resolve(
     from importer.resolving import Answers, resolve
     from importer.settings import load_settings
 
-    loaded = load_settings({"ledger": ledger, "config": config})
+    loaded = load_settings({"ledger": ledger, "config": config, "profile": profile})
     answers = Answers(created=created or (), not_created=not_created or (), resend=resend or ())
     resolution = resolve(file, answers, loaded.settings, now=time.time(), user=user_name())
     resolution.notices[:0] = loaded.notices
