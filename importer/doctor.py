@@ -84,16 +84,15 @@ def _versions() -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    for path in (Path(".env"), settings.config):
+    for subject, path in ((".env", Path(".env")), ("settings file", settings.config)):
         if path is None or not path.exists() or os.name != "posix":
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            yield Finding(
-                str(path), Verdict.NOTE, f"others can read it (mode {mode:o}); run: chmod 600 {path}"
-            )
+            said = f"others can read it (mode {mode:o}); run: chmod 600 {path}"
+            yield Finding(subject, Verdict.NOTE, said)
         else:
-            yield Finding(str(path), Verdict.GOOD, "only its owner can read it")
+            yield Finding(subject, Verdict.GOOD, "only its owner can read it")
     folder = Path().resolve()
     yield _room("working directory", folder)
 
@@ -138,7 +137,8 @@ def _credentials(settings: Settings) -> tuple[Credentials | None, Finding]:
         return None, Finding("credentials", Verdict.BAD, str(error))
     if credentials is None:
         return None, Finding("credentials", Verdict.GOOD, "the local lead API has a pair of its own")
-    return credentials, Finding("credentials", Verdict.GOOD, f"a pair for {settings.env} is there")
+    whose = f"{settings.env}, profile {settings.profile}" if settings.profile else settings.env
+    return credentials, Finding("credentials", Verdict.GOOD, f"a pair for {whose} is there")
 
 
 async def _api(
