@@ -137,8 +137,8 @@ def _credentials(settings: Settings) -> tuple[Credentials | None, Finding]:
         return None, Finding("credentials", Verdict.BAD, str(error))
     if credentials is None:
         return None, Finding("credentials", Verdict.GOOD, "the local lead API has a pair of its own")
-    whose = f"{settings.env}, profile {settings.profile}" if settings.profile else settings.env
-    return credentials, Finding("credentials", Verdict.GOOD, f"a pair for {whose} is there")
+    whose = f" (profile {settings.profile})" if settings.profile else ""
+    return credentials, Finding("credentials", Verdict.GOOD, f"there is a pair for {settings.env}{whose}")
 
 
 async def _api(

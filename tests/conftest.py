@@ -64,7 +64,7 @@ async def client(api: LocalApi) -> AsyncIterator[Client]:
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run the command line in this process, in an empty folder, with no settings of the machine."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CLIENT_KEY", "CLIENT_SECRET", "ENV", "LEDGER"):
+    for name in ("CLIENT_KEY", "CLIENT_SECRET", "CONFIG", "ENV", "LEDGER", "PROFILE"):
         monkeypatch.delenv(f"LEAD_IMPORTER_{name}", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -43,8 +44,12 @@ def init(
     key = secret = ""
     if sys.stdin.isatty() and not no_input:
         typer.echo("The pair of your app in the sandbox, from the Tini console. Enter leaves it for later.")
-        key = _asked("Client key", hidden=False)
-        secret = _asked("Client secret (not shown)", hidden=True) if key else ""
+        try:
+            key = _asked("Client key", hidden=False)
+            secret = _asked("Client secret (not shown)", hidden=True) if key else ""
+        except typer.Abort:
+            typer.echo("Interrupted; nothing was written.", err=True)
+            raise typer.Exit(128 + signal.SIGINT) from None
     write_first_file(path, first_file(key, secret))
     typer.echo(f"Written: {path}")
     if not secret:

@@ -51,6 +51,8 @@ def _shown(settings: Settings, option: str) -> str:
         return str(settings.ledger_path())
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{field}={column}" for field, column in value.items())
     if isinstance(value, tuple):
