@@ -154,5 +154,5 @@ def _fault_of_environment(source: Source, sources: Sequence[Source], environment
         return ""
     return (
         f"The pair in {source.name} stands beside env = {beside}, but the environment is {environment}, "
-        f"which has a pair of its own. Choose the profile of {environment}, or give its pair."
+        f"which has a pair of its own. Choose the profile of {environment} with --profile, or give its pair."
     )
