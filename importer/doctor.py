@@ -94,20 +94,20 @@ def _versions() -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    for path in (Path(".env"), settings.config):
+    for subject, path in ((".env", Path(".env")), (_("settings file"), settings.config)):
         if path is None or not path.exists() or os.name != "posix":
             continue
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield Finding(
-                str(path),
+                subject,
                 Verdict.NOTE,
                 _("others can read it (mode {mode}); run: chmod 600 {path}").format(
                     mode=f"{mode:o}", path=path
                 ),
             )
         else:
-            yield Finding(str(path), Verdict.GOOD, _("only its owner can read it"))
+            yield Finding(subject, Verdict.GOOD, _("only its owner can read it"))
     folder = Path().resolve()
     yield _room(_("working directory"), folder)
 
@@ -164,9 +164,12 @@ def _credentials(settings: Settings) -> tuple[Credentials | None, Finding]:
         return None, Finding(_("credentials"), Verdict.BAD, str(error))
     if credentials is None:
         return None, Finding(_("credentials"), Verdict.GOOD, _("the local lead API has a pair of its own"))
-    return credentials, Finding(
-        _("credentials"), Verdict.GOOD, _("a pair for {env} is there").format(env=settings.env)
-    )
+    said = _("there is a pair for {env}").format(env=settings.env)
+    if settings.profile:
+        said = _("there is a pair for {env} (profile {profile})").format(
+            env=settings.env, profile=settings.profile
+        )
+    return credentials, Finding(_("credentials"), Verdict.GOOD, said)
 
 
 async def _api(

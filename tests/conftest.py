@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
+from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -21,6 +22,14 @@ from tests.support import Command, Ended
 
 # Wherever the tests run, they read English: in this process and in those that it starts.
 os.environ["LANGUAGE"] = "en"
+
+
+@pytest.fixture(autouse=True)
+def user_config(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the user's settings file would be; that of whoever runs the tests is never read."""
+    folder = tmp_path_factory.getbasetemp() / "config" / uuid4().hex
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder / "lead-importer" / "config.toml"
 
 
 class _Response(ClientResponse):
@@ -59,7 +68,7 @@ async def client(api: LocalApi) -> AsyncIterator[Client]:
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Run the command line in this process, in an empty folder, with no settings of the machine."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CLIENT_KEY", "CLIENT_SECRET", "ENV", "LANG", "LEDGER"):
+    for name in ("CLIENT_KEY", "CLIENT_SECRET", "CONFIG", "ENV", "LANG", "LEDGER", "PROFILE"):
         monkeypatch.delenv(f"LEAD_IMPORTER_{name}", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 

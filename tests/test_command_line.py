@@ -43,7 +43,9 @@ def test_the_version_is_that_of_the_package(command: Command) -> None:
     assert command("--version").output == f"lead-importer {__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["run", "check", "results", "templates", "templates new", "local-api"])
+@pytest.mark.parametrize(
+    "name", ["run", "check", "results", "init", "doctor", "templates", "templates new", "local-api"]
+)
 def test_help_teaches_each_command(command: Command, name: str) -> None:
     *above, last = name.split()
     assert last in command(*above, "--help").output
@@ -66,6 +68,7 @@ def test_help_says_what_stands_in_the_contract_of_run(command: Command) -> None:
             "--encoding",
         ),
         *("--limit", "--dry-run", "--summary", "--log-format", "--quiet", "--verbose", "--config"),
+        "--profile",
     ):
         assert option in shown
 

@@ -191,3 +191,97 @@ def test_the_command_shows_each_check_and_ends_with_2_when_something_is_to_be_me
     assert "takes the credentials" in " ".join(good.output.split())
     assert all(len(line) <= 80 for line in good.output.splitlines())
     assert command("doctor", "--env", "production").code == 2
+
+
+def shown(command: Command, *arguments: str) -> dict[str, tuple[str, str]]:
+    """Return the settings that doctor shows, as values and origins by option."""
+    output = command("doctor", *arguments).output
+    assert all(len(line) <= 80 for line in output.splitlines())
+    (heading, *lines), _ = (block.splitlines() for block in output.split("\n\n", 1))
+    columns = [heading.index(name) for name in ("Value", "From")]
+    settings: dict[str, tuple[str, str]] = {}
+    option = ""
+    for line in lines:
+        value, origin = (part.strip() for part in (line[columns[0] : columns[1]], line[columns[1] :]))
+        option = line[: columns[0]].strip() or option
+        before = settings.get(option, ("", ""))
+        settings[option] = (before[0] + value, f"{before[1]} {origin}".strip())
+    return settings
+
+
+def test_each_setting_is_shown_with_where_it_comes_from(
+    command: Command, api: LocalApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings_file = tmp_path / "lead-importer.toml"
+    settings_file.write_text(
+        'rate = 50\nmap = { phone = "Di động", name = "Tên" }\nsheet = ["A", "B"]\n'
+        f'[profiles.x]\nclient_key = "{LOCAL_CREDENTIALS.client_key}"\nclient_secret = "canary-secret"\n'
+        "strict = true\n",
+        encoding="utf-8",
+    )
+    settings_file.chmod(0o600)
+    (tmp_path / ".env").write_text("LEAD_IMPORTER_TIMEOUT=2.5\n")
+    monkeypatch.setenv("LEAD_IMPORTER_CONCURRENCY", "32")
+    assert shown(command, "--profile", "x", "--base-url", api.base_url) == {
+        "config": ("lead-importer.toml", "found"),
+        "profile": ("x", "--profile"),
+        "env": ("sandbox", "default"),
+        "base_url": (api.base_url, "--base-url"),
+        "map": ("phone=Di động, name=Tên", "settings file"),
+        "sheet": ("A, B", "settings file"),
+        "ledger": (str(tmp_path / "state" / "lead-importer" / "ledger.sqlite3"), "default"),
+        "concurrency": ("32", "LEAD_IMPORTER_CONCURRENCY"),
+        "rate": ("50", "settings file"),
+        "timeout": ("2.5", ".env"),
+        "strict": ("true", "profile x"),
+        "client_key": (f"…{LOCAL_CREDENTIALS.client_key[-4:]}", "profile x"),
+        "client_secret": ("given, not shown", "profile x"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "address", "pair"),
+    [
+        (["--env", "local"], "of the local lead API that a run starts", "of the local lead API"),
+        ([], "https://api.tiki.vn/tiniapp-sandbox-open-api", "missing"),
+    ],
+)
+def test_what_matters_always_is_shown_where_nothing_was_given(
+    command: Command, arguments: list[str], address: str, pair: str
+) -> None:
+    told = shown(command, *arguments)
+    assert list(told) == ["env", "base_url", "ledger", "client_key", "client_secret"]
+    assert told["base_url"] == (address, "by env")
+    assert told["client_key"] == told["client_secret"] == (pair, "")
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "told"),
+    [
+        ("canary-0123456789", "canary", ("…6789", "given, not shown")),
+        ("canary-key", "canary", ("given, not shown", "given, not shown")),
+        ("<canary>", "", ("not filled in", "missing")),
+    ],
+)
+def test_of_a_secret_nothing_is_shown_and_of_a_key_no_more_than_its_end(
+    command: Command, monkeypatch: pytest.MonkeyPatch, key: str, secret: str, told: tuple[str, str]
+) -> None:
+    monkeypatch.setenv("LEAD_IMPORTER_CLIENT_KEY", key)
+    monkeypatch.setenv("LEAD_IMPORTER_CLIENT_SECRET", secret)
+    arguments = ("doctor", "--base-url", "http://127.0.0.1:9")
+    assert "canary" not in command(*arguments).output
+    settings = shown(command, *arguments[1:])
+    assert (settings["client_key"][0], settings["client_secret"][0]) == told
+
+
+def test_credentials_from_two_places_are_bad_and_nothing_is_asked_with_them(
+    tmp_path: Path, api: LocalApi
+) -> None:
+    env_file = tmp_path / ".env"
+    env_file.write_text("LEAD_IMPORTER_CLIENT_SECRET=canary\n")
+    env_file.chmod(0o600)
+    environment = {"LEAD_IMPORTER_CLIENT_KEY": LOCAL_CREDENTIALS.client_key}
+    findings = found(tmp_path, environment=environment, env="sandbox", base_url=api.base_url)
+    assert about(findings, "credentials").verdict is Verdict.BAD
+    assert "Give both in one place" in about(findings, "credentials").said
+    assert api.stats.requests == 0

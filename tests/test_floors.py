@@ -104,7 +104,16 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.workbook.survey",
             "results.workbook.traces",
         ),
-        "settings": ("settings", "settings.sources", "settings.values"),
+        "settings": (
+            "settings",
+            "settings.files",
+            "settings.first",
+            "settings.listing",
+            "settings.merging",
+            "settings.pairs",
+            "settings.sources",
+            "settings.values",
+        ),
         "local_api": ("local_api", "local_requests", "applications", "faults"),
     },
     # One lead, one file, one report.
@@ -134,7 +143,18 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "importing": ("importing",),
         "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.loading", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
+    {
+        "cli": (
+            "cli",
+            "cli.init",
+            "cli.loading",
+            "cli.options",
+            "cli.resolve",
+            "cli.running",
+            "cli.templates",
+            "__main__",
+        )
+    },
 )
 
 PART_OF = {

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from importer import __version__, failpoints
+from importer.cli.init import init
 from importer.cli.loading import load
 from importer.cli.options import (
     Adopt,
@@ -39,6 +40,7 @@ from importer.cli.options import (
     OnDoubt,
     Problems,
     Processes,
+    Profile,
     Proxy,
     Quiet,
     Rate,
@@ -127,6 +129,7 @@ def run(
     verbose: Verbose = None,
     lang: Language = None,
     config: Config = None,
+    profile: Profile = None,
 ) -> None:
     """Import: read, map, check, send, record, write the results."""
     from importer.cli.running import run_import
@@ -158,6 +161,7 @@ def check(
     base_url: BaseUrl = None,
     lang: Language = None,
     config: Config = None,
+    profile: Profile = None,
 ) -> None:
     """Do everything that run does before sending, and show it. Needs no credentials."""
     from importer.checking import check_files
@@ -205,6 +209,7 @@ def results(
     strict: Strict = None,
     lang: Language = None,
     config: Config = None,
+    profile: Profile = None,
 ) -> None:
     """Write the results of a file again from the ledger."""
     from importer.outputs import rewrite_results
@@ -231,7 +236,14 @@ app.command(
 )(resolve)
 
 
-@app.command(epilog="[bold]Example[/]\n\nlead-importer doctor --env production")
+app.command(
+    "init",
+    epilog="[bold]Example[/]\n\nlead-importer init\n\n"
+    "    then fill in the credentials, and: lead-importer doctor",
+)(init)
+
+
+@app.command(epilog="[bold]Examples[/]\n\nlead-importer doctor\n\nlead-importer doctor --profile production")
 def doctor(
     context: typer.Context,
     env: Environment = None,
@@ -240,19 +252,23 @@ def doctor(
     proxy_from_environment: Proxy = None,
     lang: Language = None,
     config: Config = None,
+    profile: Profile = None,
 ) -> None:
-    """Check that everything is set up: versions, files, disks, ledger, credentials, API, clock.
+    """Check that everything is set up: settings, versions, files, disks, ledger, credentials, API, clock.
 
-    It creates nothing: the API is asked for a list, whose content is not looked at.
+    It shows each setting and where it comes from. It creates nothing: the API is asked for a list, whose
+    content is not looked at.
     """
     from importer.cli.running import reader_may_leave
-    from importer.console import Screen, show_findings
+    from importer.console import Screen, show_findings, show_settings
     from importer.doctor import examine, exit_code
     from importer.event_loops import run_loop
+    from importer.settings.listing import listed
 
     loaded = _settings(context)
     findings = run_loop(examine(loaded.settings, time.time))
     with reader_may_leave():
+        show_settings(Screen(), listed(loaded))
         show_findings(Screen(), findings, loaded.notices)
     raise typer.Exit(exit_code(findings))
 
@@ -284,6 +300,7 @@ def local_api(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the faults at random.")] = 0,
     config: Config = None,
+    profile: Profile = None,
 ) -> None:
     """Run the local lead API: to rehearse on, with faults on demand."""
     from importer.cli.running import serve
@@ -292,7 +309,7 @@ def local_api(
     from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 
     rules = [parse_fault(spec) for spec in fault or ()]
-    given = _load({"config": config, "env": "local"}).settings.credentials()
+    given = load({"config": config, "profile": profile, "env": "local"}).settings.credentials()
     api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed)
     run_loop(serve(api, port))
 
@@ -300,10 +317,6 @@ def local_api(
 def _settings(context: typer.Context) -> Loaded:
     options = {name: value for name, value in context.params.items() if name not in ("files", "file")}
     options["map"] = options.pop("columns", None)
-    return _load(options)
-
-
-def _load(options: dict[str, object]) -> Loaded:
     return load(options)
 
 

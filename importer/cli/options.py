@@ -298,7 +298,17 @@ Config = Annotated[
     typer.Option(
         "--config",
         metavar="FILE",
-        help="A TOML file with any of these options, and the credentials.",
+        help="A TOML file with any of these options, and the credentials. Default: lead-importer.toml "
+        "here, else config.toml in your config directory.",
+        rich_help_panel=_SETTINGS,
+    ),
+]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="The [profiles.NAME] of that file, for one app or environment. Default: the file's profile.",
         rich_help_panel=_SETTINGS,
     ),
 ]

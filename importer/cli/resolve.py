@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from importer.cli.loading import load
-from importer.cli.options import Config, Language, LedgerFile
+from importer.cli.options import Config, Language, LedgerFile, Profile
 
 # What may follow another row behind one option: no file is called so.
 _ANOTHER = re.compile(r"all|(?:[^-].*!)?\d+(?:-\d+|@\S+)?(?:,.*)?|(?:[^-].*!)?\d+(?:@\S+)?=\S+")
@@ -70,6 +70,7 @@ def resolve(
     ledger: LedgerFile = None,
     lang: Language = None,
     config: Config = None,
+    profile: Profile = None,
 ) -> None:
     """Settle rows in doubt; without an answer, list them.
 
@@ -80,7 +81,7 @@ def resolve(
     from importer.console import Screen, show_resolution
     from importer.resolving import Answers, resolve
 
-    loaded = load({"ledger": ledger, "lang": lang, "config": config})
+    loaded = load({"ledger": ledger, "lang": lang, "config": config, "profile": profile})
     answers = Answers(created=created or (), not_created=not_created or (), resend=resend or ())
     resolution = resolve(file, answers, loaded.settings, now=time.time(), user=user_name())
     resolution.notices[:0] = loaded.notices

@@ -13,6 +13,7 @@ from importer.console.showing import (
     show_findings,
     show_report,
     show_resolution,
+    show_settings,
     show_templates,
 )
 from importer.console.watching import SECONDS_BETWEEN_LINES, LineLog, ProgressDisplay, Silent
@@ -30,5 +31,6 @@ __all__ = [
     "show_findings",
     "show_report",
     "show_resolution",
+    "show_settings",
     "show_templates",
 ]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from importer.doctor import Finding
     from importer.ledger import OpenLead
     from importer.resolving import Resolution
+    from importer.settings.listing import Listed
 
 _REASONS = 8
 
@@ -319,6 +320,18 @@ def show_findings(console: Console, findings: Sequence[Finding], notices: Sequen
         word, style = _VERDICTS[finding.verdict]
         table.add_row(text(_(word), style), text(finding.subject), text(finding.said))
     console.print(table)
+
+
+def show_settings(console: Console, settings: Iterable[Listed]) -> None:
+    """Print each setting with where it comes from; for 80 columns."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(_("Setting"), no_wrap=True)
+    table.add_column(_("Value"), overflow="fold")
+    table.add_column(_("From"), overflow="fold", style="bright_black")
+    for setting in settings:
+        table.add_row(text(setting.option), text(setting.value), text(setting.origin))
+    console.print(table)
+    console.print()
 
 
 _VERDICTS = {

@@ -1,34 +1,48 @@
 """Every option of ``run``: its default, what it takes, and where it may come from.
 
 Highest first: options on the command line, environment variables ``LEAD_IMPORTER_<OPTION>``, the file
-``.env`` in the working directory, the TOML file of ``--config``, the defaults. An option comes whole from one
-of them: a ``--map`` on the command line replaces the map of a file. The credentials never come from the
-command line, where every user of the computer could read them.
+``.env`` in the working directory, the chosen profile of the TOML file, the top of that file, the defaults.
+An option comes whole from one of them: a ``--map`` on the command line replaces the map of a file. The
+credentials come as a pair from one of them (:mod:`importer.settings.pairs`), and never from the command line,
+where every user of the computer could read them.
+
+A ``.env`` and a TOML file in the working directory may have come with the sheets, in one archive. So the base
+URL of such a file may not lead off this computer, unless a person names the file or the address.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import platformdirs
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from importer.errors import InternalError, UsageError
-from importer.language import _, all_of, marked, ngettext
+from importer.language import _, marked
+from importer.settings.files import no_profiles, read_file
+from importer.settings.merging import Config, choose_config, from_options, merged, overruled, refuse_detour
+from importer.settings.pairs import choose_pair, fits_header, missing_credentials, spoken
 from importer.settings.sources import (
     CREDENTIALS,
     PREFIX,
     Given,
+    Source,
     from_env_file,
     from_environment,
-    from_toml,
     misspelt,
     variable,
 )
@@ -37,9 +51,11 @@ from importer.settings.values import (
     check_number,
     check_text,
     expand_path,
+    leads_off,
     parse_columns,
     same_address,
     shown,
+    shown_address,
     split_entries,
 )
 from importer.signing import Credentials
@@ -51,11 +67,6 @@ ADDRESSES: Mapping[str, str] = {
 
 # Each request under way holds a socket, and most systems let a process open 1,024 files.
 CONCURRENCY_LIMIT = 1000
-
-# Given in a higher place, either sets both of a lower place aside: --verbose overrules a file's quiet.
-_VOLUME = frozenset({"quiet", "verbose"})
-
-_HEADER_VALUE = re.compile(r"[!-~]+")
 
 _Number = BeforeValidator(check_number)
 _Text = Annotated[str, BeforeValidator(check_text)]
@@ -82,7 +93,10 @@ class Settings(BaseSettings):
     )
 
     config: Annotated[_File | None, Field(description=marked("the path of a TOML file"))] = None
-    """The TOML file that the rest may come from; never from the TOML file itself."""
+    """The TOML file that the rest may come from, named or found; never from the TOML file itself."""
+
+    profile: Annotated[_Text | None, Field(description=marked("the name of a profile"))] = None
+    """The table ``[profiles.NAME]`` of that file whose values go before those at its top."""
 
     env: Annotated[
         Literal["local", "sandbox", "production"], Field(description=marked("local, sandbox or production"))
@@ -204,6 +218,9 @@ class Settings(BaseSettings):
     client_key: Annotated[str | None, Field(description=marked("the client key as text"))] = None
     client_secret: Annotated[SecretStr | None, Field(description=marked("the client secret as text"))] = None
 
+    # Why nothing may be signed with what was given; a check, or a rehearsal, needs no signature.
+    _pair_fault: str = PrivateAttr("")
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -223,7 +240,7 @@ class Settings(BaseSettings):
             return None
         fault = address_fault(value)
         if fault:
-            raise ValueError(f"{_shown_address(value)} {fault}")
+            raise ValueError(f"{shown_address(value)} {fault}")
         address = value.rstrip("/")
         for environment, known in ADDRESSES.items():
             chosen = info.data.get("env", environment)
@@ -257,23 +274,26 @@ class Settings(BaseSettings):
     def credentials(self) -> Credentials | None:
         """Return what requests are signed with.
 
-        It is None for the environment ``local`` unless both were given: the local lead API has a pair of its
-        own. Raises :class:`UsageError` when one is missing or cannot travel in a header.
+        It is None for the environment ``local`` unless a whole pair was given: the local lead API has one of
+        its own. Raises :class:`UsageError` when one is missing or cannot travel in a header, or when the pair
+        may not be that of the profile and the environment.
         """
         secret = self.client_secret.get_secret_value() if self.client_secret else ""
         pair = {"client_key": (self.client_key or "").strip(), "client_secret": secret.strip()}
         missing = [option for option, value in pair.items() if not value]
-        if missing and self.env == "local":
+        if self.env == "local" and (missing or self._pair_fault):
             return None
+        if self._pair_fault:
+            raise UsageError(self._pair_fault)
         if missing:
-            raise UsageError(_missing_credentials(missing))
+            raise UsageError(missing_credentials(missing))
         for option, value in pair.items():
-            if not _HEADER_VALUE.fullmatch(value):
+            if not fits_header(value):
                 raise UsageError(
                     _(
                         "The {name} has a blank, a line break or a sign outside ASCII in it (it is not "
                         "shown). Copy it again from the Tini console into {variable}."
-                    ).format(name=_spoken(option), variable=variable(option))
+                    ).format(name=spoken([option]), variable=variable(option))
                 )
         return Credentials(pair["client_key"], pair["client_secret"].encode())
 
@@ -284,6 +304,8 @@ class Loaded:
 
     settings: Settings
     notices: tuple[str, ...]
+    origins: Mapping[str, str]
+    """Where each option that was given comes from: ``--env``, ``.env``, ``profile sandbox``."""
 
 
 def default_ledger_path() -> Path:
@@ -300,8 +322,9 @@ def load_settings(
     """Return the settings that `options` of the command line, the environment and files make together.
 
     An option that is None or an empty list was not given, and neither was an empty variable. `environment` is
-    that of the process and `folder`, where ``.env`` and a relative ``--config`` are looked for, the working
-    directory, unless given. Raises :class:`UsageError` that names every fault and its place.
+    that of the process and `folder`, where ``.env``, ``lead-importer.toml`` and a relative ``--config`` are
+    looked for, the working directory, unless given. Raises :class:`UsageError` that names every fault and its
+    place.
     """
     foreign = options.keys() & CREDENTIALS | options.keys() - Settings.model_fields.keys()
     if foreign:
@@ -310,36 +333,58 @@ def load_settings(
         )
     variables = os.environ if environment is None else environment
     folder = Path() if folder is None else folder
-    env_file = folder / ".env"
-    from_file, file_variables, notices = from_env_file(Settings, env_file)
-    given = _merged(_from_options(options), from_environment(Settings, variables), from_file)
-    config = _validated({option: found for option, found in given.items() if option == "config"}).config
+    env_file, file_variables, notices = from_env_file(Settings, folder / ".env")
+    sources = [from_options(options), from_environment(Settings, variables), env_file]
+    config = choose_config(sources, folder)
+    sources.extend(_from_file(config, sources, folder))
+    given = merged(sources)
     if config is not None:
-        given = _merged(given, from_toml(Settings, folder / config, given["config"].place))
+        given["config"] = config.given
+    profile, env = given.get("profile"), given.get("env")
+    pair = choose_pair(
+        sources,
+        profile=str(profile.value) if profile else None,
+        environment=str(env.value) if env else Settings().env,
+    )
+    given = {option: found for option, found in given.items() if option not in CREDENTIALS}
+    given.update(pair.given)
+    settings = _validated(given)
+    settings._pair_fault = pair.fault
+    address = settings.base_url
+    known = any(address and same_address(address, one) for one in ADDRESSES.values())
+    if address and leads_off(address) and not known:
+        refuse_detour(address, sources, config)
     return Loaded(
-        _validated(given),
+        settings,
         (
             *notices,
-            *misspelt(Settings, variables, _("the environment")),
-            *misspelt(Settings, file_variables, str(env_file)),
+            *misspelt(Settings, variables, "the environment"),
+            *misspelt(Settings, file_variables, str(folder / ".env")),
+            *overruled(given, sources),
+            *_read_from(settings),
         ),
+        {option: found.origin for option, found in given.items()},
     )
 
 
-def _from_options(options: Mapping[str, object]) -> dict[str, Given]:
-    return {
-        option: Given(value, _("option --{name}").format(name=option.replace("_", "-")))
-        for option, value in options.items()
-        if value is not None and value != [] and value != ()
-    }
+def _from_file(config: Config | None, above: Sequence[Source], folder: Path) -> list[Source]:
+    chosen = merged(above).get("profile")
+    if config is None:
+        if chosen is not None:
+            raise no_profiles(str(_validated({"profile": chosen}).profile), chosen.place)
+        return []
+    path = _validated({"config": config.given}).config or Path()
+    file = read_file(Settings, folder / path, named_by=config.named_by)
+    chosen = chosen or file.top.get("profile")
+    if chosen is None:
+        return file.sources(None, "")
+    return file.sources(_validated({"profile": chosen}).profile, chosen.place)
 
 
-def _merged(*layers: Mapping[str, Given]) -> dict[str, Given]:
-    given: dict[str, Given] = {}
-    for layer in layers:
-        hidden = given.keys() | (_VOLUME if given.keys() & _VOLUME else set())
-        given.update({option: found for option, found in layer.items() if option not in hidden})
-    return given
+def _read_from(settings: Settings) -> Iterator[str]:
+    if settings.verbose and settings.config is not None:
+        profile = f", profile {settings.profile}" if settings.profile else ""
+        yield f"Settings are read from {settings.config}{profile}."
 
 
 def _validated(given: Mapping[str, Given]) -> Settings:
@@ -360,7 +405,7 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
     reason = str(detail.get("ctx", {}).get("error", ""))
     if reason:
         return f"{place}: {reason}."
-    shows = {"client_key": _hidden, "client_secret": _hidden, "base_url": _shown_address}
+    shows = {"client_key": _hidden, "client_secret": _hidden, "base_url": shown_address}
     value = shows.get(option, shown)(given[option].value)
     allowed = Settings.model_fields[option].description or ""
     return _("{place}: {value} is not allowed; give {allowed}.").format(
@@ -369,31 +414,4 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
 
 
 def _hidden(value: object) -> str:
-    return _("the value (not shown)")
-
-
-def _shown_address(address: object) -> str:
-    # Before an @ stands a password.
-    return _("the address (not shown)") if "@" in str(address) else shown(address)
-
-
-def _spoken(option: str) -> str:
-    return option.replace("_", " ")
-
-
-def _missing_credentials(missing: list[str]) -> str:
-    return ngettext(
-        "The {names} is missing; the Tini console shows a pair for each environment. Give {variables} as an "
-        "environment variable, or in a file .env in the working directory; or give {keys} in the TOML file "
-        "of --config, readable by you alone (chmod 600). To try the importer without credentials: --env "
-        "local",
-        "The {names} are missing; the Tini console shows a pair for each environment. Give {variables} as an "
-        "environment variable, or in a file .env in the working directory; or give {keys} in the TOML file "
-        "of --config, readable by you alone (chmod 600). To try the importer without credentials: --env "
-        "local",
-        len(missing),
-    ).format(
-        names=all_of(map(_spoken, missing)),
-        variables=all_of(map(variable, missing)),
-        keys=all_of(missing),
-    )
+    return "the value (not shown)"

@@ -1,7 +1,12 @@
-"""Where settings come from: the environment, a ``.env`` file and a TOML file, each read by pydantic-settings.
+"""Where settings come from: the environment and a ``.env`` file, each read by pydantic-settings.
 
 Every value keeps the place it was found at, so that a message can say which line to mend. Nothing here
-validates a value, and no message shows one: it might be a secret.
+validates a value, and no message shows one: it might be a secret. The TOML file has a module of its own,
+:mod:`importer.settings.files`.
+
+A file that is found rather than named may have been put there by somebody else, and could send the leads to
+them. So it is used only if it and a link to it belong to the user or the superuser, and if nobody else may
+write it, as ssh does with its files.
 """
 
 from __future__ import annotations
@@ -11,10 +16,10 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
-from tomllib import TOMLDecodeError
 
-from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 from importer.errors import UsageError
 from importer.language import _
@@ -25,6 +30,7 @@ CREDENTIALS = frozenset({"client_key", "client_secret"})
 # A variable as unlike as this to any option belongs to somebody else.
 _LIKENESS = 0.8
 
+_SUPERUSER = 0
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # Elsewhere the mode says nothing about who may read a file.
 _KEEPS_MODES = os.name == "posix"
@@ -40,88 +46,66 @@ class Given:
     place: str
     """What messages call the place: ``environment variable LEAD_IMPORTER_RATE``."""
 
+    origin: str
+    """What a list of settings calls it, where the setting's name stands already: ``LEAD_IMPORTER_RATE``."""
+
+
+class Kind(Enum):
+    """The kinds of sources, highest first."""
+
+    OPTIONS = auto()
+    ENVIRONMENT = auto()
+    ENV_FILE = auto()
+    PROFILE = auto()
+    FILE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source, and the options that it gives."""
+
+    kind: Kind
+    name: str
+    """What messages call it, after a preposition: ``the environment``."""
+
+    given: Mapping[str, Given]
+
 
 def variable(option: str) -> str:
     """Return the environment variable of an option."""
     return PREFIX + option.upper()
 
 
-def from_environment(settings: type[BaseSettings], variables: Mapping[str, str]) -> dict[str, Given]:
+def from_environment(settings: type[BaseSettings], variables: Mapping[str, str]) -> Source:
     """Return the options that `variables` of the environment give."""
-    return {
-        option: Given(value, _("environment variable {variable}").format(variable=variable(option)))
+    given = {
+        option: Given(value, f"environment variable {variable(option)}", variable(option))
         for option, value in _interpret(settings, variables).items()
     }
+    return Source(Kind.ENVIRONMENT, "the environment", given)
 
 
 def from_env_file(
     settings: type[BaseSettings], path: Path
-) -> tuple[dict[str, Given], Mapping[str, str | None], tuple[str, ...]]:
+) -> tuple[Source, Mapping[str, str | None], tuple[str, ...]]:
     """Return the options that a ``.env`` file gives, all of its variables, and notices.
 
     A file with credentials that others may read is tightened; :class:`UsageError` is raised when that, or
-    reading it, fails. Without a file there are no options.
+    reading it, fails, and when it gives options and others may have written it. Without a file there are no
+    options.
     """
     try:
         variables = DotEnvSettingsSource(settings, env_file=path, env_file_encoding="utf-8-sig").env_vars
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from None
+        raise unreadable(path, error) from None
     given = {
-        option: Given(value, _("{name} in {path}").format(name=variable(option), path=path))
+        option: Given(value, f"{variable(option)} in {path}", str(path))
         for option, value in _interpret(settings, variables).items()
     }
-    notices = _tighten(path) if CREDENTIALS & given.keys() and _is_open(path) else ()
-    return given, variables, notices
-
-
-def from_toml(settings: type[BaseSettings], path: Path, place: str) -> dict[str, Given]:
-    """Return the options that the TOML file at `path` gives; its keys may be written with ``-`` or ``_``.
-
-    `place` is where the path itself was given.
-
-    Raises :class:`UsageError` if it cannot be read, has a key that is no option, or holds credentials that
-    others may read.
-    """
-    if not path.is_file():
-        raise UsageError(
-            _("{place}: there is no file {path}. Check the path.").format(place=place, path=path)
-        )
-    try:
-        entries = TomlConfigSettingsSource(settings, toml_file=path).toml_data
-    except TOMLDecodeError as error:
-        raise UsageError(
-            _("{path} is no TOML file: {error}. Mend it there.").format(path=path, error=error)
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from None
-    known = settings.model_fields.keys() - {"config"}
-    given: dict[str, Given] = {}
-    faults = []
-    for key, value in entries.items():
-        option = key.replace("-", "_")
-        if option not in known:
-            faults.append(
-                _("{path}: {key!r} is no setting. {instead}").format(
-                    path=path, key=key, instead=_closest(option, known)
-                )
-            )
-        elif option in given:
-            faults.append(
-                _("{path}: {option} stands there twice, with - and with _. Remove one.").format(
-                    path=path, option=option
-                )
-            )
-        given[option] = Given(value, _("{name} in {path}").format(name=key, path=path))
-    if faults:
-        raise UsageError("\n".join(faults))
-    if CREDENTIALS & given.keys() and _is_open(path):
-        raise UsageError(
-            _(
-                "{path} holds credentials, and others on this computer may read it. Make it yours "
-                "alone: chmod 600 {path}"
-            ).format(path=path)
-        )
-    return given
+    if given:
+        refuse_foreign(path, path.stat(), "give its variables in the environment instead")
+    notices = _tighten(path) if CREDENTIALS & given.keys() and is_open(path.stat()) else ()
+    return Source(Kind.ENV_FILE, str(path), given), variables, notices
 
 
 def misspelt(settings: type[BaseSettings], variables: Iterable[str], where: str) -> tuple[str, ...]:
@@ -146,16 +130,8 @@ def _interpret(settings: type[BaseSettings], variables: Mapping[str, str | None]
     return source()
 
 
-def _closest(option: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(option.lower(), sorted(known), n=1)
-    return (
-        _("Did you mean {close}?").format(close=close[0])
-        if close
-        else _("The settings are {known}.").format(known=", ".join(sorted(known)))
-    )
-
-
-def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> UsageError:
+def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> UsageError:
+    """Return what to raise for a file that cannot be read as text."""
     if isinstance(error, UnicodeDecodeError):
         return UsageError(_("{path} is not UTF-8 text. Save it again as UTF-8.").format(path=path))
     return UsageError(
@@ -163,8 +139,28 @@ def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> UsageError:
     )
 
 
-def _is_open(path: Path) -> bool:
-    return _KEEPS_MODES and bool(path.stat().st_mode & _OTHERS)
+def is_open(status: os.stat_result) -> bool:
+    """Tell whether others than the owner may do anything with a file of this status."""
+    return _KEEPS_MODES and bool(status.st_mode & _OTHERS)
+
+
+def refuse_foreign(path: Path, status: os.stat_result, instead: str) -> None:
+    """Raise :class:`UsageError` if others may have written the file that was found at `path`.
+
+    `status` is that of the file itself, of a link's target; `instead` says what else a person can do.
+    """
+    if not _KEEPS_MODES:
+        return
+    if not {status.st_uid, path.lstat().st_uid} <= {os.geteuid(), _SUPERUSER}:
+        raise UsageError(
+            f"{path} belongs to another user of this computer, who could send your leads elsewhere with it, "
+            f"so it is not used just because it is there. Move it away, or {instead}."
+        )
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(
+            f"{path} may be written by others on this computer, who could send your leads elsewhere with it, "
+            f"so it is not used just because it is there. Run: chmod go-w {path}; or {instead}."
+        )
 
 
 def _tighten(path: Path) -> tuple[str, ...]:
@@ -173,7 +169,7 @@ def _tighten(path: Path) -> tuple[str, ...]:
         reason = _("its file system keeps no permissions")
     except OSError as error:
         reason = str(error.strerror)
-    if _is_open(path):
+    if is_open(path.stat()):
         raise UsageError(
             _(
                 "{path} holds credentials, others on this computer may read it, and that cannot be "

@@ -80,6 +80,11 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}…"
 
 
+def shown_address(address: object) -> str:
+    """Return an address as a message shows it: before an ``@`` stands a password."""
+    return "the address (not shown)" if "@" in str(address) else shown(address)
+
+
 def address_fault(address: str) -> str:
     """Return what keeps `address` from being a base URL, to be said after it; empty when nothing does."""
     if "\\" in address or " " in address or not address.isprintable():
@@ -104,6 +109,11 @@ def same_address(one: str, other: str) -> bool:
     """Tell whether two base URLs lead to the same place."""
     first, second = urlsplit(one), urlsplit(other)
     return (first.hostname, first.path.rstrip("/")) == (second.hostname, second.path.rstrip("/"))
+
+
+def leads_off(address: str) -> bool:
+    """Tell whether requests to a base URL leave this computer."""
+    return not _is_loopback(urlsplit(address).hostname or "")
 
 
 def _is_loopback(host: str) -> bool:

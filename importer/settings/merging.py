@@ -1,0 +1,94 @@
+"""Which source wins, and what is said or refused because of the place where a value stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from importer.errors import UsageError
+from importer.settings.files import found_files, user_file
+from importer.settings.sources import Given, Kind, Source, variable
+from importer.settings.values import shown, shown_address
+
+# Given in a higher place, either sets both of a lower place aside: --verbose overrules a file's quiet.
+_VOLUME = frozenset({"quiet", "verbose"})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The TOML file that is read."""
+
+    given: Given
+    named_by: str | None
+    """The place that named it; None if it was just found."""
+
+    came_along: bool
+    """Whether it, or the ``.env`` that names it, only lies in the working directory."""
+
+
+def choose_config(sources: Sequence[Source], folder: Path) -> Config | None:
+    """Return the TOML file that `sources` name, else the one that is found in `folder` or of the user."""
+    if source := next((source for source in sources if "config" in source.given), None):
+        given = source.given["config"]
+        return Config(given, given.place, source.kind is Kind.ENV_FILE)
+    found = found_files(folder)
+    if not found:
+        return None
+    path, *unread = found
+    origin = f"found; {unread[0]} is not read" if unread else "found"
+    return Config(Given(path, str(path), origin), None, path != user_file())
+
+
+def from_options(options: Mapping[str, object]) -> Source:
+    """Return the options of the command line; one that is None or an empty list was not given."""
+    spelt = {option: f"--{option.replace('_', '-')}" for option in options}
+    given = {
+        option: Given(value, f"option {spelt[option]}", spelt[option])
+        for option, value in options.items()
+        if value is not None and value != [] and value != ()
+    }
+    return Source(Kind.OPTIONS, "the command line", given)
+
+
+def merged(sources: Sequence[Source]) -> dict[str, Given]:
+    """Return each option as the first of `sources` that has it gives it."""
+    given: dict[str, Given] = {}
+    for source in sources:
+        hidden = given.keys() | (_VOLUME if given.keys() & _VOLUME else set())
+        given.update({option: found for option, found in source.given.items() if option not in hidden})
+    return given
+
+
+def refuse_detour(address: str, sources: Sequence[Source], config: Config | None) -> None:
+    """Raise :class:`UsageError` if only a file in the working directory tells of `address`, the base URL.
+
+    An archive of sheets may hold such a file.
+    """
+    source = next(source for source in sources if "base_url" in source.given)
+    if source.kind is Kind.ENV_FILE:
+        instead = f"set {variable('base_url')} in the environment"
+    elif source.kind in (Kind.PROFILE, Kind.FILE) and config is not None and config.came_along:
+        instead = f"name the file: --config {config.given.value}"
+    else:
+        return
+    raise UsageError(
+        f"{source.given['base_url'].place}: {shown(address)} would get the leads, and only a file in the "
+        "working directory says so, which may have come with the sheets. If you mean it, give --base-url, or "
+        f"{instead}."
+    )
+
+
+def overruled(given: Mapping[str, Given], sources: Sequence[Source]) -> Iterator[str]:
+    """Yield a notice for what a profile says of where leads go, and a variable says otherwise."""
+    profile = next((source for source in sources if source.kind is Kind.PROFILE), None)
+    for source in sources:
+        if profile is None or source.kind not in (Kind.ENVIRONMENT, Kind.ENV_FILE):
+            continue
+        for option in ("env", "base_url"):
+            found, own = source.given.get(option), profile.given.get(option)
+            if found and own and given[option] is found and found.value != own.value:
+                yield (
+                    f"{option} is {shown_address(found.value)} by {found.place}, "
+                    f"not {shown_address(own.value)} as {profile.name} says."
+                )
