@@ -155,6 +155,7 @@ async def import_files(
                 await runner.run(None if settings.dry_run else transport, credentials)
             report.seconds = time.timer() - begun
         report.totals, report.reasons = runner.totals, runner.reasons
+        report.measured = runner.measurement.measured()
         report.finished_at = utc_text(time.clock())
         await _conclude(report, runner, run, ledger, inputs, settings)
     return report
@@ -197,7 +198,7 @@ async def _conclude(
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings, complete=complete)
 
     async def end() -> None:
-        await ledger.end_run(run, report.summary(), complete=runner.read_everything)
+        await ledger.end_run(run, report.summary(), report.details(), complete=runner.read_everything)
 
     async def summarise() -> None:
         if settings.summary is not None:

@@ -29,6 +29,11 @@ def speaking(language: str) -> Iterator[None]:
         _language.reset(token)
 
 
+def spoken() -> str:
+    """Return the language that is spoken now: ``en`` or ``vi``."""
+    return _language.get()
+
+
 def _(message: str) -> str:
     """Return `message`, an English text of this program, in the language that is spoken now.
 

@@ -22,6 +22,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "language": ("language",),
         "interrupts": ("interrupts",),
         "disks": ("disks",),
+        "measuring": ("measuring", "measuring.histogram", "measuring.stretches"),
         "values": ("values", "phones", "numbers", "mojibake", "remarks"),
         "identity": ("identity",),
         "ooxml": ("ooxml", "ooxml.attributes", "ooxml.cells", "ooxml.relationships"),
@@ -76,6 +77,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "ledger.rows",
             "ledger.statements",
             "ledger.checksums",
+            "ledger.history",
             "ledger.steps",
             "ledger.writer",
         ),
@@ -122,6 +124,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "runner": ("runner",),
         "outputs": ("outputs",),
+        "history": ("history",),
         "checking": ("checking",),
         "resolving": ("resolving",),
         "adoption": ("adoption",),
@@ -145,7 +148,7 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "importing", "doctor", "outputs", "resolving", "console", "cli"}
+NAMES_STORES = {"runner", "history", "importing", "doctor", "outputs", "resolving", "console", "cli"}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent
