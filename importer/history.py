@@ -47,15 +47,18 @@ def past_run(settings: Settings, named: str) -> ImportReport:
         return report
 
 
-def as_json(report: ImportReport) -> dict[str, object]:
-    """Return the summary of a past run and ``ended``; what is not known of it is null."""
+def as_json(report: ImportReport, *, full: bool = False) -> dict[str, object]:
+    """Return the summary of a past run and ``ended``; what is not known of it is null.
+
+    In `full`, ``details`` has what the report tells besides.
+    """
     known = {"run": report.run, "ended": str(report.ended), **report.summary()}
     if report.ended is Ended.KILLED:
         unknown = {"finished_at", "seconds", "requests", "retries", "exit_code"}
         if not report.counted:
             unknown |= {"read", *map(str, OutcomeName)}
         known |= dict.fromkeys(unknown)
-    return known
+    return {**known, "details": report.details()} if full else known
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from importer.ledger.told import Told
 from importer.model import OutcomeName
 from importer.operations import utc_text
 from importer.outputs import write_files
+from importer.page import write_page
 from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
@@ -108,7 +109,9 @@ async def import_files(
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
         paths = {given.path for given in inputs}
         files = [source for source in sources if path_of(source) in paths]
-        refuse_bad_places(files, settings.results, settings.summary, settings.ledger_path())
+        refuse_bad_places(
+            files, settings.results, settings.summary, settings.ledger_path(), report=settings.report
+        )
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
         if not settings.dry_run and (lock := _account_lock(settings, account)):
@@ -204,6 +207,10 @@ async def _conclude(
         if settings.summary is not None:
             write_summary(settings.summary, report.summary())
 
+    async def draw() -> None:
+        if settings.report is not None:
+            await asyncio.to_thread(write_page, settings.report, report, dry_run=settings.dry_run)
+
     await step(ledger.flush)
     await step(compare)
     if not settings.dry_run:
@@ -211,6 +218,7 @@ async def _conclude(
     report.stopped = str(stops[0]) if stops else None
     await step(end)
     await step(summarise)
+    await step(draw)
 
 
 @asynccontextmanager

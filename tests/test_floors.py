@@ -131,12 +131,31 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "doctor": ("doctor",),
         "advice": ("advice",),
     },
-    # The straight way, put together, and what a person sees of it.
+    # What a person sees of it, and the straight way, put together.
     {
-        "importing": ("importing",),
-        "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
+        "console": (
+            "console",
+            "console.history",
+            "console.pacing",
+            "console.screen",
+            "console.showing",
+            "console.watching",
+        ),
+        "page": ("page", "page.charts", "page.numbers"),
     },
-    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
+    {"importing": ("importing",)},
+    {
+        "cli": (
+            "cli",
+            "cli.history",
+            "cli.options",
+            "cli.report",
+            "cli.resolve",
+            "cli.running",
+            "cli.templates",
+            "__main__",
+        )
+    },
 )
 
 PART_OF = {

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from importer import __version__, failpoints
+from importer.cli.history import history
 from importer.cli.options import (
     Adopt,
     Attempts,
@@ -40,6 +41,7 @@ from importer.cli.options import (
     Proxy,
     Quiet,
     Rate,
+    Report,
     Results,
     RetryRejected,
     Sheets,
@@ -49,6 +51,7 @@ from importer.cli.options import (
     TimeoutSeconds,
     Verbose,
 )
+from importer.cli.report import report as write_report
 from importer.cli.resolve import ResolveCommand, resolve
 from importer.cli.templates import commands as template_commands
 from importer.errors import ImporterError, unexpected
@@ -119,6 +122,7 @@ def run(
     ledger: LedgerFile = None,
     adopt: Adopt = None,
     summary: Summary = None,
+    report: Report = None,
     log_format: LogFormat = None,
     quiet: Quiet = None,
     verbose: Verbose = None,
@@ -223,6 +227,22 @@ app.command(
     "lead-importer resolve leads.csv --created 17=141952217564315671 --not-created 18 20-25\n\n"
     "    then run the same import again: what does not exist is sent",
 )(resolve)
+
+
+app.command(
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer history --limit 5\n\n"
+    "    the last five runs\n\n"
+    "lead-importer history last\n\n"
+    "    the last run in full; its name, or the beginning of that, names any other",
+)(history)
+
+
+app.command(
+    "report",
+    epilog="[bold]Example[/]\n\nlead-importer report last -o report.html\n\n"
+    "    one page without any script, to open or to mail",
+)(write_report)
 
 
 @app.command(epilog="[bold]Example[/]\n\nlead-importer doctor --env production")

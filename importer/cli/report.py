@@ -1,0 +1,37 @@
+"""The command that writes the report of a past run as a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from importer.cli.options import Config, LedgerFile
+
+
+def report(
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="[RUN]",
+            help="The name of a run, the beginning of it, or last. Default: last.",
+            show_default=False,
+        ),
+    ] = "last",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write, as .html.")
+    ] = Path("report.html"),
+    ledger: LedgerFile = None,
+    config: Config = None,
+) -> None:
+    """Write the report of a past run as a page of HTML, to open or to mail. Changes nothing in the ledger."""
+    from importer.history import past_run
+    from importer.page import write_page
+    from importer.places import refuse_bad_page
+    from importer.settings import load_settings
+
+    refuse_bad_page(output)
+    loaded = load_settings({"ledger": ledger, "config": config})
+    write_page(output, past_run(loaded.settings, run))
+    typer.echo(f"Written: {output}")
