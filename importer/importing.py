@@ -156,7 +156,8 @@ async def import_files(
                 if interrupts is not None:
                     interrupts.attach(runner.stop, partial(_hurry, runner, transport))
                 await runner.run(None if settings.dry_run else transport, credentials)
-            report.seconds = time.timer() - begun
+            # As the ledger keeps it, so that a later report of the run tells the same.
+            report.seconds = round(time.timer() - begun, 3)
         report.totals, report.reasons = runner.totals, runner.reasons
         report.measured = runner.measurement.measured()
         report.finished_at = utc_text(time.clock())

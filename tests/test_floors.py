@@ -30,6 +30,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),
+        "printable": ("printable",),
         "ledger": ("ledger", "ledger.told"),
     },
     # Input and output. (`mapping` is pure, and stands here because it is built on the values.)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import timedelta
 from typing import TextIO
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from importer.model import OutcomeName
+from importer.printable import plain
 
 STYLES = {
     OutcomeName.CREATED: "green",
@@ -22,10 +22,6 @@ STYLES = {
     OutcomeName.IN_DOUBT: "bold magenta",
     OutcomeName.NOT_ATTEMPTED: "bright_black",
 }
-
-# Names of files, headers and cells may hold them: what moves the cursor, ends a line or turns the direction
-# of writing, and halves of characters, which no stream can encode.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Screen(Console):
@@ -50,10 +46,6 @@ def print_error(message: str, stream: TextIO | None = None) -> None:
 def text(words: str, style: str = "") -> Text:
     """Return `words` for the screen: whatever they hold is shown, and neither styles nor moves anything."""
     return Text(plain(words), style=style)
-
-
-def plain(text: str) -> str:
-    return UNPRINTABLE.sub("\ufffd", text)
 
 
 def counted(count: int, thing: str) -> str:

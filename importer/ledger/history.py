@@ -175,6 +175,8 @@ class RunHistory:
         guards.prepare(connection)
         connection.execute("BEGIN")
         guards.bring_up_to_date(connection, self._path)
+        # As the next run will find them.
+        statements.doubt_interrupted(connection)
         connection.execute("COMMIT")
         return connection
 

@@ -93,7 +93,7 @@ class Measured:
                     "outcomes": dict(stretch.outcomes),
                     "requests": stretch.requests,
                     "retries": stretch.retries,
-                    "latency": [round(seconds, 6) for seconds in stretch.latency or ()],
+                    "latency": list(stretch.latency or ()),
                 }
                 for stretch in self.stretches
             ],

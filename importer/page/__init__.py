@@ -1,6 +1,6 @@
 """The report of a run as one page of HTML, to open or to mail. Pure but for :func:`write_page`.
 
-The page asks nothing of any network. Whatever a file, a sheet or the API is called is text on the page, never HTML; and a policy in the page lets a
+Whatever a file, a sheet or the API is called is text on the page, never HTML; and a policy in the page lets a
 browser run no script and load nothing, whatever else should come to stand there. Rows are told by their
 numbers: the page has no customer ids, names, phones or addresses.
 """
@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from importer.advice import MEANINGS, next_steps
 from importer.language import _, spoken
 from importer.model import OutcomeName, Place
-from importer.page.charts import Chart, charts
+from importer.page.charts import Chart, charts_of
 from importer.page.numbers import about, length, moment, number, share
+from importer.printable import plain
 from importer.report import Ended, ImportReport
 from importer.results.replacing import replacing
 
@@ -30,8 +31,6 @@ _FOLDER = Path(__file__).parent
 
 # Further ones are rare, and the results have them.
 _MOST_PROBLEMS = 40
-
-_OTHERWISE = "`lead-importer report` writes it again."
 
 
 class _Outcome(NamedTuple):
@@ -62,8 +61,8 @@ def write_page(path: Path, report: ImportReport, *, dry_run: bool = False) -> No
     Raises :class:`importer.errors.ResultsError` if the file cannot be written.
     """
     html = page(report, dry_run=dry_run)
-    with replacing(path, otherwise=_(_OTHERWISE)) as file:
-        file.write(html.encode("utf-8", "replace"))
+    with replacing(path, otherwise=_("`lead-importer report` writes it again.")) as file:
+        file.write(html.encode())
 
 
 def page(report: ImportReport, *, dry_run: bool = False) -> str:
@@ -97,11 +96,19 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
 @cache
 def _template() -> Template:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def visible(value: object) -> object:
+        """Return a text without what nobody can see, and what is HTML already as it is."""
+        if isinstance(value, str) and not isinstance(value, Markup):
+            return plain(" ".join(value.split()))
+        return value
 
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=visible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -220,7 +227,7 @@ def _called(outcome: OutcomeName) -> str:
 
 
 def _charts(report: ImportReport) -> list[Chart]:
-    return charts(report.measured, report.seconds, _called) if report.measured else []
+    return charts_of(report.measured, report.seconds, _called) if report.measured else []
 
 
 def _unmeasured(report: ImportReport) -> str:

@@ -7,6 +7,7 @@ The library decides where everything goes, and the page's own style sheet how it
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil, log
@@ -54,7 +55,7 @@ class Chart:
     """The name of each series in the style sheet, and what it is called."""
 
 
-def charts(measured: Measured, seconds: float, names: Callable[[OutcomeName], str]) -> list[Chart]:
+def charts_of(measured: Measured, seconds: float, names: Callable[[OutcomeName], str]) -> list[Chart]:
     """Return the plots of a run that took so many `seconds`; `names` are what outcomes are called."""
     found = []
     if measured.stretches:
@@ -155,11 +156,20 @@ def _every(labels: int) -> int:
     return next(step for step in (1, 2, 5, 10, 20, 50) if labels <= step * _MOST_LABELS)
 
 
-def _chart(kind: str, over_time: Measured | None = None, **options: object) -> Graph:
-    import pygal
-    from pygal.style import Style
+def _pygal() -> Any:
+    """Return the library, without what it leaves among Python's own finders of modules.
 
-    style = Style(label_font_size=_LABEL_SIZE, major_label_font_size=_LABEL_SIZE)
+    That is for plug-ins with maps, and so old a kind of finder that Python may warn at each later import.
+    """
+    import pygal.style
+
+    sys.meta_path[:] = [found for found in sys.meta_path if not isinstance(found, pygal.PluginImportFixer)]
+    return pygal
+
+
+def _chart(kind: str, over_time: Measured | None = None, **options: object) -> Graph:
+    pygal = _pygal()
+    style = pygal.style.Style(label_font_size=_LABEL_SIZE, major_label_font_size=_LABEL_SIZE)
     options = {"value_formatter": about, **options}
     chart = getattr(pygal, kind)(
         width=WIDTH,
