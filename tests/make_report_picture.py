@@ -1,7 +1,7 @@
 """Write sample_data/report.png: the top of the report of a run, as a browser shows it.
 
-Run as ``python -m tests.make_report_picture``; it takes a minute, and chromium. The run is a real one, against
-a local lead API with faults.
+Run as ``python -m tests.make_report_picture``; it takes a minute, and chromium. The run is a real one,
+against a local lead API with faults.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support import set_faults, write_leads
 
 PICTURE = FOLDER / "report.png"
 
-WIDTH, HEIGHT = 860, 1420
+WIDTH, HEIGHT = 840, 1340
 
 _LEADS = 6000
 

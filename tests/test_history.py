@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from importer.history import as_json, past_run, past_runs
 from importer.ledger import Entry, Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LocalApi
-from importer.model import Application, Created, ErrorInfo, OutcomeName, Place, Rejected
+from importer.model import Application, Created, ErrorInfo, OutcomeName, Place, Rejected, RowEnd
 from importer.report import Ended, ImportReport, Reasons
 from importer.settings import Settings, load_settings
 from tests.support import Command, api_beside, local, set_faults, write_leads
@@ -53,7 +54,8 @@ async def begun(ledger: SqliteLedger, name: str, source: str = "leads.csv") -> i
     entries.append(Entry(sheet, 5, "", None, ErrorInfo(code="missing", message="a phone is missing")))
     leads = [standing.lead for standing in await ledger.enrol(run, entries, Policy())]
     created = Created(Application(str(run), "new", "2026-11-25T22:00:01.000Z"))
-    for lead, end in zip(leads, (created, Rejected(ERROR)), strict=False):
+    ends: tuple[RowEnd, RowEnd] = (created, Rejected(ERROR))
+    for lead, end in zip(leads, ends, strict=False):
         await ledger.intend(run, lead, 1)
         ledger.record(run, lead, end, 1)
     await ledger.intend(run, leads[2], 1)
@@ -346,3 +348,13 @@ async def test_history_fits_80_columns_and_shows_names_as_they_are(path: Path) -
         assert "[red]x[/]" in shown
         assert not {"\x1b", "\r", "\u202e"} & set(shown)
     assert "1 day, 3:46:39" in shown_run(report)
+
+
+def test_what_the_readme_says_of_past_runs_works_as_written(command: Command, tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    section = readme.split("## See what past runs did")[1].split("```")[1].removeprefix("sh\n")
+    commands = [shlex.split(line)[1:] for line in section.splitlines()]
+    assert [words[0] for words in commands] == ["run", "history", "history", "report"]
+    write_leads(tmp_path / "leads.csv", 3)
+    assert [command(*words).code for words in commands] == [0, 0, 0, 0]
+    assert "created" in (tmp_path / "report.html").read_text(encoding="utf-8")
