@@ -65,7 +65,16 @@ def test_help_says_what_stands_in_the_contract_of_run(command: Command) -> None:
             "--retry-rejected",
             "--encoding",
         ),
-        *("--limit", "--dry-run", "--summary", "--log-format", "--quiet", "--verbose", "--config"),
+        *(
+            "--limit",
+            "--dry-run",
+            "--summary",
+            "--report",
+            "--log-format",
+            "--quiet",
+            "--verbose",
+            "--config",
+        ),
     ):
         assert option in shown
 

@@ -132,7 +132,7 @@ def test_a_killed_run_has_no_measurements_and_says_so() -> None:
     text = Parsed(page(report)).text
     assert "Killed before its end" in text
     assert "A run that is killed leaves no measurements. The rows are as the ledger has them now." in text
-    assert "Run the same command again" in text
+    assert "The run may not have come to every row. Run the same command again" in text
     assert "Exit code" not in text
     report.counted = False
     assert "a later run has taken over its rows" in page(report)
@@ -146,11 +146,20 @@ def test_totals_shares_latency_and_throughput_stand_on_the_page() -> None:
     report = measured(report_of(created=2999, rejected=1))
     report.totals.requests, report.totals.retries = 3010, 10
     text = Parsed(page(report)).text
-    for told in ("3,000 rows read", "2.5 s from start to end", "1,200 rows a second", "99.9 %", "0.1 %"):
+    for told in ("3,000 rows read", "2.5 s long", "1,200 rows a second", "99.9 %", "0.1 %"):
         assert told in text
     for title in ("Outcomes over time", "Throughput", "Latency over time", "Latency of all requests"):
         assert title in text
     assert re.search(r"[45]\d ms latency, p50 [89]\d ms latency, p95 [89]\d ms latency, p99", text)
+
+
+def test_a_plot_over_time_has_a_few_labels_that_differ() -> None:
+    report = measured(report_of(created=40))
+    plots = re.findall(r'<g class="axis x">.*?</g></g>', page(report))
+    assert len(plots) == 4
+    for plot in plots[:3]:
+        labels = [label for label in re.findall(r"<text[^>]*>([^<]*)</text>", plot) if label]
+        assert labels == ["0 s", "0.6 s", "1.2 s", "1.9 s"]
 
 
 def test_a_run_that_sent_nothing_has_a_plot_of_outcomes_alone() -> None:

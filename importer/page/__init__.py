@@ -70,7 +70,11 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
     steps = next_steps(report, dry_run=dry_run)
     if report.ended is Ended.KILLED:
-        steps = [_("Run the same command again: what was created is not sent again."), *steps]
+        first = _(
+            "The run may not have come to every row. Run the same command again: what was created is not "
+            "sent again."
+        )
+        steps = [first, *steps]
     problems = list(_problems(report))
     return _template().render(
         language=spoken(),
@@ -170,7 +174,7 @@ def _figures(report: ImportReport) -> list[tuple[str, str]]:
         (number(totals.outcomes[OutcomeName.CREATED]), _("created")),
     ]
     if report.ended is not Ended.KILLED:
-        found += [(length(report.seconds), _("from start to end"))]
+        found += [(length(report.seconds), _("long"))]
         if report.seconds > 0:
             found += [(about(totals.read / report.seconds), _("rows a second"))]
     if report.measured and (latency := report.measured.latency):

@@ -116,8 +116,7 @@ def _latency(measured: Measured) -> Chart:
 def _spread(histogram: Histogram) -> Chart:
     bars = bars_of(histogram, _BARS)
     chart = _chart("Bar")
-    chart.x_labels = [length(limit) for limit, _count in bars]
-    chart.x_labels_major_every = _every(len(bars))
+    _label(chart, [length(limit) for limit, _count in bars])
     chart.add("", [count or None for _limit, count in bars])
     title = _("Latency of all requests")
     return Chart(title, _("How many requests took how long, at most"), _svg(chart, title, ["spread"]))
@@ -156,6 +155,13 @@ def _every(labels: int) -> int:
     return next(step for step in (1, 2, 5, 10, 20, 50) if labels <= step * _MOST_LABELS)
 
 
+def _label(chart: Graph, labels: Sequence[str]) -> None:
+    every = _every(len(labels))
+    # The library takes labels that read alike for one, and would show them all.
+    chart.x_labels = ["" if index % every else label for index, label in enumerate(labels)]
+    chart.x_labels_major_every = every
+
+
 def _pygal() -> Any:
     """Return the library, without what it leaves among Python's own finders of modules.
 
@@ -187,8 +193,7 @@ def _chart(kind: str, over_time: Measured | None = None, **options: object) -> G
     if over_time is not None:
         moments = [index * over_time.width for index in range(len(over_time.stretches))]
         every = _every(len(moments))
-        chart.x_labels = [elapsed(moment, every * over_time.width) for moment in moments]
-        chart.x_labels_major_every = every
+        _label(chart, [elapsed(moment, every * over_time.width) for moment in moments])
     return chart
 
 
