@@ -34,6 +34,7 @@ from importer.ledger.told import Told
 from importer.model import OutcomeName
 from importer.operations import utc_text
 from importer.outputs import write_files
+from importer.page import write_page
 from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
@@ -109,7 +110,9 @@ async def import_files(
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
         paths = {given.path for given in inputs}
         files = [source for source in sources if path_of(source) in paths]
-        refuse_bad_places(files, settings.results, settings.summary, settings.ledger_path())
+        refuse_bad_places(
+            files, settings.results, settings.summary, settings.ledger_path(), report=settings.report
+        )
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
         if not settings.dry_run and (lock := _account_lock(settings, account)):
@@ -154,8 +157,10 @@ async def import_files(
                 if interrupts is not None:
                     interrupts.attach(runner.stop, partial(_hurry, runner, transport))
                 await runner.run(None if settings.dry_run else transport, credentials)
-            report.seconds = time.timer() - begun
+            # As the ledger keeps it, so that a later report of the run tells the same.
+            report.seconds = round(time.timer() - begun, 3)
         report.totals, report.reasons = runner.totals, runner.reasons
+        report.measured = runner.measurement.measured()
         report.finished_at = utc_text(time.clock())
         await _conclude(report, runner, run, ledger, inputs, settings)
     return report
@@ -201,11 +206,15 @@ async def _conclude(
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings, complete=complete)
 
     async def end() -> None:
-        await ledger.end_run(run, report.summary(), complete=runner.read_everything)
+        await ledger.end_run(run, report.summary(), report.details(), complete=runner.read_everything)
 
     async def summarise() -> None:
         if settings.summary is not None:
             write_summary(settings.summary, report.summary())
+
+    async def draw() -> None:
+        if settings.report is not None:
+            await asyncio.to_thread(write_page, settings.report, report, dry_run=settings.dry_run)
 
     await step(ledger.flush)
     await step(compare)
@@ -214,6 +223,7 @@ async def _conclude(
     report.stopped = str(stops[0]) if stops else None
     await step(end)
     await step(summarise)
+    await step(draw)
 
 
 @asynccontextmanager

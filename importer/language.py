@@ -60,7 +60,7 @@ def speak(language: str) -> None:
 
 
 def spoken() -> str:
-    """Return the language that is spoken now."""
+    """Return the language that is spoken now: ``en`` or ``vi``."""
     return _language.get()
 
 

@@ -17,6 +17,8 @@ from importer.language import _
 from importer.results import SUFFIXES
 from importer.sheets import STANDARD_INPUT, is_packed, is_workbook
 
+_PAGE_SUFFIXES = (".html", ".htm")
+
 
 def stem_of(source: str, sources: Sequence[str]) -> str:
     """Return the part of a file's name that its results are named after, ``stdin`` for standard input.
@@ -74,7 +76,12 @@ def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
 
 
 def refuse_bad_places(
-    sources: Sequence[str], results: Path | None, summary: Path | None, ledger: Path
+    sources: Sequence[str],
+    results: Path | None,
+    summary: Path | None,
+    ledger: Path,
+    *,
+    report: Path | None = None,
 ) -> None:
     """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace another."""
     if results is not None and results.suffix.casefold() not in SUFFIXES:
@@ -83,11 +90,13 @@ def refuse_bad_places(
                 "--results {path}: results are written as {endings}. Let the file's name end in one of these."
             ).format(path=results, endings=", ".join(SUFFIXES))
         )
+    if report is not None:
+        refuse_bad_page(report)
     inputs = _paths(sources)
     # One --results has the rows of all files.
     outputs = [results] if results else [results_path(source, sources, None) for source in sources]
     outputs += [retry_path(source, sources, results) for source in sources]
-    outputs += [summary] if summary else []
+    outputs += [given for given in (summary, report) if given]
     taken = {ledger.resolve()}
     for output in outputs:
         place = output.resolve()
@@ -95,11 +104,20 @@ def refuse_bad_places(
             raise UsageError(
                 _(
                     "Two of the files that the run writes would both be {output}. Run the files one at a "
-                    "time, or give other names with --results, --summary and --ledger."
+                    "time, or give other names with --results, --summary, --report and --ledger."
                 ).format(output=output)
             )
         taken.add(place)
         _refuse_bad_place(output, inputs)
+
+
+def refuse_bad_page(report: Path) -> None:
+    """Raise :class:`UsageError` if the page of a report cannot be at `report`."""
+    if report.suffix.casefold() not in _PAGE_SUFFIXES:
+        raise UsageError(
+            f"{report}: the report is a page of HTML. Let the file's name end in {_PAGE_SUFFIXES[0]}."
+        )
+    _refuse_bad_place(report, set())
 
 
 def refuse_bad_list(problems: Path, sources: Sequence[str]) -> None:

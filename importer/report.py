@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import Any, Self
 
 from importer.errors import ImporterError, InternalError
-from importer.model import ErrorInfo, OutcomeName, Totals
+from importer.measuring import Measured
+from importer.model import ErrorInfo, OutcomeName, Place, Totals
 
 TO_MEND = frozenset(
     {OutcomeName.INVALID, OutcomeName.REJECTED, OutcomeName.FAILED, OutcomeName.NOT_ATTEMPTED}
 )
 """Outcomes of the rows that the retry file holds."""
+
+
+FIRST_ROWS = 10
+"""How many rows are named of each reason."""
+
+# Only this many are kept in the ledger: an API may give a reason of its own to every row.
+_MOST_REASONS = 100
+
+_VERSION = 1
+"""Of what :meth:`ImportReport.details` returns; another one is not read."""
+
+
+class Ended(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    STOPPED = "stopped"
+    """Before its end, as it noted itself; :attr:`ImportReport.stopped` says why."""
+
+    KILLED = "killed"
+    """Without a word: the process was killed, or the power went out."""
 
 
 @dataclass(slots=True)
@@ -24,16 +48,46 @@ class Reasons:
     messages: dict[tuple[OutcomeName, str], str] = field(default_factory=dict)
     """The first message of each."""
 
-    def add(self, outcome: OutcomeName, error: ErrorInfo) -> None:
+    places: dict[tuple[OutcomeName, str], list[Place]] = field(default_factory=dict)
+    """The first rows of each, at most :data:`FIRST_ROWS`."""
+
+    def add(self, outcome: OutcomeName, error: ErrorInfo, place: Place) -> None:
         """Count one more row."""
         kind = (outcome, error.reason or error.code)
         self.counts[kind] += 1
         self.messages.setdefault(kind, error.message)
+        places = self.places.setdefault(kind, [])
+        if len(places) < FIRST_ROWS:
+            places.append(place)
+
+    def document(self) -> list[dict[str, object]]:
+        """Return the most frequent ones as JSON has them."""
+        return [
+            {
+                "outcome": str(outcome),
+                "code": code,
+                "rows": count,
+                "message": self.messages[outcome, code],
+                "first": [list(place) for place in self.places[outcome, code]],
+            }
+            for (outcome, code), count in self.counts.most_common(_MOST_REASONS)
+        ]
+
+    @classmethod
+    def read(cls, document: Iterable[Mapping[str, Any]]) -> Self:
+        """Return what :meth:`document` has made a document of."""
+        reasons = cls()
+        for told in document:
+            kind = (OutcomeName(told["outcome"]), told["code"])
+            reasons.counts[kind] = told["rows"]
+            reasons.messages[kind] = told["message"]
+            reasons.places[kind] = [Place(*place) for place in told["first"]]
+        return reasons
 
 
 @dataclass(slots=True, kw_only=True)
 class ImportReport:
-    """What a run did."""
+    """What a run did: the one that has just ended, or one that the ledger tells of."""
 
     run: str
     environment: str
@@ -41,9 +95,17 @@ class ImportReport:
     files: list[str]
     started_at: str
     finished_at: str = ""
+    """Empty for a run that was killed."""
+
     seconds: float = 0.0
     totals: Totals = field(default_factory=Totals)
+    counted: bool = True
+    """Whether the totals are known. Those of a killed run are not once a later one has read its rows."""
+
     reasons: Reasons = field(default_factory=Reasons)
+    measured: Measured | None = None
+    """None for a run that was killed."""
+
     stopped: str | None = None
     """Why the run ended before its end."""
 
@@ -53,6 +115,13 @@ class ImportReport:
 
     notices: list[str] = field(default_factory=list)
     exit_code: int = 0
+
+    @property
+    def ended(self) -> Ended:
+        """How the run ended."""
+        if not self.finished_at:
+            return Ended.KILLED
+        return Ended.FINISHED if self.stopped is None else Ended.STOPPED
 
     def summary(self) -> dict[str, object]:
         """Return the totals as the contract has them in JSON."""
@@ -72,6 +141,44 @@ class ImportReport:
             "results": [str(path) for path in self.results],
             "exit_code": self.exit_code,
         }
+
+    def details(self) -> dict[str, object]:
+        """Return what the summary does not tell, as JSON has it, to be kept in the ledger."""
+        return {
+            "version": _VERSION,
+            "measured": self.measured.document() if self.measured else None,
+            "reasons": self.reasons.document(),
+            "retry_files": [str(path) for path in self.retry_files],
+            "notices": self.notices,
+        }
+
+    @classmethod
+    def read(cls, summary: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Self:
+        """Return the report of a run of which this is the summary, and what else was kept of it.
+
+        Counts that the summary lacks are 0.
+        """
+        totals = Totals(*(summary.get(count, 0) for count in ("read", "requests", "retries")))
+        totals.outcomes = {outcome: summary.get(outcome, 0) for outcome in OutcomeName}
+        report = cls(
+            run=summary["run"],
+            environment=summary["env"],
+            base_url=summary["base_url"],
+            files=summary["files"],
+            started_at=summary["started_at"],
+            finished_at=summary["finished_at"],
+            seconds=summary["seconds"],
+            totals=totals,
+            stopped=summary["stopped"],
+            results=[Path(path) for path in summary["results"]],
+            exit_code=summary["exit_code"],
+        )
+        if details is not None and details["version"] == _VERSION:
+            report.measured = Measured.read(details["measured"]) if details["measured"] else None
+            report.reasons = Reasons.read(details["reasons"])
+            report.retry_files = [Path(path) for path in details["retry_files"]]
+            report.notices = details["notices"]
+        return report
 
 
 _PRECEDENCE = (70, 130, 143, 5, 4, 2, 3, 1)

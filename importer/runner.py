@@ -26,6 +26,7 @@ from importer.intake import Identity, Input, entries_of
 from importer.language import _, in_figures
 from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
+from importer.measuring import Measurement
 from importer.model import (
     Created,
     ErrorInfo,
@@ -114,6 +115,7 @@ class Runner:
     def __init__(self, work: Work, *, run: int, ledger: Ledger, watcher: Watcher, time: Time) -> None:
         self.totals = Totals()
         self.reasons = Reasons()
+        self.measurement = Measurement()
         self.stops: list[ImporterError] = []
         """Why the run stopped before its end: the first reason, and what came on top of it."""
 
@@ -125,6 +127,7 @@ class Runner:
         self._ledger = ledger
         self._watcher = watcher
         self._time = time
+        self._begun = time.timer()
         self._watched = True
         self._hurried = False
         self._stopping = asyncio.Event()
@@ -271,6 +274,13 @@ class Runner:
         self.totals.retries += attempt.number > 1
         now = self._time.timer()
         self._pace.note(attempt.ending, now, attempt.seconds)
+        self.measurement.attempt_ended(
+            now - self._begun,
+            attempt.seconds,
+            requested=attempt.requested,
+            again=attempt.number > 1,
+            error=attempt.ending.error if isinstance(attempt.ending, TryAgain) else None,
+        )
         self._tell(lambda: self._watcher.attempt_ended(attempt))
         match attempt.ending:
             case SetUpWrong(error):
@@ -302,8 +312,9 @@ class Runner:
 
     def _count(self, place: Place, outcome: OutcomeName, error: ErrorInfo | None) -> None:
         self.totals.outcomes[outcome] += 1
+        self.measurement.row_ended(self._time.timer() - self._begun, outcome)
         if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
-            self.reasons.add(outcome, error)
+            self.reasons.add(outcome, error, place)
         self._tell(lambda: self._watcher.row_ended(RowEnded(place, outcome, error)))
 
 

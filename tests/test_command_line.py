@@ -67,8 +67,17 @@ def test_help_says_what_stands_in_the_contract_of_run(command: Command) -> None:
             "--retry-rejected",
             "--encoding",
         ),
-        *("--limit", "--dry-run", "--summary", "--log-format", "--quiet", "--verbose", "--config"),
-        "--profile",
+        *(
+            "--limit",
+            "--dry-run",
+            "--summary",
+            "--report",
+            "--log-format",
+            "--quiet",
+            "--verbose",
+            "--config",
+            "--profile",
+        ),
     ):
         assert option in shown
 

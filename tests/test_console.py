@@ -55,6 +55,7 @@ from tests.support import write_leads
 NOON = 1_700_000_000.0
 ERROR = ErrorInfo(code="timeout", message="no answer came in time", request_id="q-1")
 HOSTILE = "a[red]x[/]\x1b[31m[/]\r\n\x9b2J\u202e\udcff\x7f\u2028.csv"
+PLACE = Place("leads.csv", "", 2)
 SEEN = "a[red]x[/]\ufffd[31m[/]"
 
 
@@ -396,7 +397,7 @@ def test_the_report_of_a_run_fits_80_columns() -> None:
     for number in range(10):
         message = "Mã khách hàng không hợp lệ, vui lòng kiểm tra lại thông tin của khách hàng"
         report.reasons.add(
-            OutcomeName.REJECTED, ErrorInfo(code="", reason=f"{number}" * 200, message=message)
+            OutcomeName.REJECTED, ErrorInfo(code="", reason=f"{number}" * 200, message=message), PLACE
         )
     text = shown(report)
     assert max(map(len, text.split("\n"))) <= 80
@@ -425,7 +426,7 @@ def test_a_report_without_results_or_steps_ends_with_its_totals() -> None:
 def test_reasons_are_told_with_one_message_each_the_frequent_first() -> None:
     report = report_of(rejected=3)
     for code in ("rare", "often", "often"):
-        report.reasons.add(OutcomeName.REJECTED, ErrorInfo(code=code, message=f"why {code}"))
+        report.reasons.add(OutcomeName.REJECTED, ErrorInfo(code=code, message=f"why {code}"), PLACE)
     text = shown(report)
     assert "often     2  why often\nrare      1  why rare\n" in text
     assert "more reason" not in text
@@ -434,7 +435,7 @@ def test_reasons_are_told_with_one_message_each_the_frequent_first() -> None:
 def test_one_reason_more_than_are_shown_is_told_as_one() -> None:
     report = report_of(rejected=9)
     for number in range(9):
-        report.reasons.add(OutcomeName.REJECTED, ErrorInfo(code=f"code-{number}", message="m"))
+        report.reasons.add(OutcomeName.REJECTED, ErrorInfo(code=f"code-{number}", message="m"), PLACE)
     text = shown(report)
     assert "code-7" in text
     assert "code-8" not in text
@@ -460,7 +461,7 @@ def test_the_report_shows_names_and_messages_as_they_are_and_lets_none_style_or_
     report = report_of(rejected=1, in_doubt=1)
     report.notices, report.stopped = [HOSTILE], HOSTILE
     report.results = report.retry_files = [Path(HOSTILE)]
-    report.reasons.add(OutcomeName.REJECTED, ErrorInfo(code="", reason=HOSTILE, message=HOSTILE))
+    report.reasons.add(OutcomeName.REJECTED, ErrorInfo(code="", reason=HOSTILE, message=HOSTILE), PLACE)
     text = shown(report)
     assert text.count("a[red]x[/]") == 6
     assert SEEN in text

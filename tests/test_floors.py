@@ -23,6 +23,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "headings": ("headings",),
         "interrupts": ("interrupts",),
         "disks": ("disks",),
+        "measuring": ("measuring", "measuring.histogram", "measuring.stretches"),
         "values": ("values", "phones", "numbers", "mojibake", "remarks"),
         "identity": ("identity",),
         "ooxml": ("ooxml", "ooxml.attributes", "ooxml.cells", "ooxml.relationships"),
@@ -30,6 +31,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),
+        "printable": ("printable",),
         "ledger": ("ledger", "ledger.told"),
     },
     # Input and output. (`mapping` is pure, and stands here because it is built on the values.)
@@ -77,6 +79,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "ledger.rows",
             "ledger.statements",
             "ledger.checksums",
+            "ledger.history",
             "ledger.steps",
             "ledger.writer",
         ),
@@ -132,23 +135,34 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     {
         "runner": ("runner",),
         "outputs": ("outputs",),
+        "history": ("history",),
         "checking": ("checking",),
         "resolving": ("resolving",),
         "adoption": ("adoption",),
         "doctor": ("doctor",),
         "advice": ("advice",),
     },
-    # The straight way, put together, and what a person sees of it.
+    # What a person sees of it, and the straight way, put together.
     {
-        "importing": ("importing",),
-        "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
+        "console": (
+            "console",
+            "console.history",
+            "console.pacing",
+            "console.screen",
+            "console.showing",
+            "console.watching",
+        ),
+        "page": ("page", "page.charts", "page.numbers"),
     },
+    {"importing": ("importing",)},
     {
         "cli": (
             "cli",
+            "cli.history",
             "cli.init",
             "cli.loading",
             "cli.options",
+            "cli.report",
             "cli.resolve",
             "cli.running",
             "cli.templates",
@@ -166,7 +180,7 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "importing", "doctor", "outputs", "resolving", "console", "cli"}
+NAMES_STORES = {"runner", "history", "importing", "doctor", "outputs", "resolving", "console", "cli"}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent

@@ -164,6 +164,7 @@ def as_version_2(path: Path) -> None:
             "UPDATE lead SET checksum = lead_checksum(key, customer_id, state, run, attempts, application_id)"
         )
         connection.execute("ALTER TABLE entry DROP COLUMN rows")
+        connection.execute("DROP TABLE report")
         connection.execute("PRAGMA user_version = 2")
         connection.commit()
 

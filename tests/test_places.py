@@ -14,9 +14,14 @@ from importer.results import SUFFIXES
 LEDGER = Path("state/ledger.sqlite3")
 
 
-def refusal(sources: list[Path | str], results: Path | None = None, summary: Path | None = None) -> str:
+def refusal(
+    sources: list[Path | str],
+    results: Path | None = None,
+    summary: Path | None = None,
+    report: Path | None = None,
+) -> str:
     with pytest.raises(UsageError) as refused:
-        refuse_bad_places([str(source) for source in sources], results, summary, LEDGER)
+        refuse_bad_places([str(source) for source in sources], results, summary, LEDGER, report=report)
     return str(refused.value)
 
 
@@ -119,3 +124,12 @@ def test_a_folder_that_may_not_be_written_to_is_told(tmp_path: Path, monkeypatch
     monkeypatch.setattr(os, "access", lambda path, mode: asked.append((path, mode)))
     assert "may not write to" in refusal([tmp_path / "leads.csv"])
     assert asked == [(tmp_path, os.W_OK)]
+
+
+def test_a_report_is_a_page_of_html_in_a_place_of_its_own(tmp_path: Path) -> None:
+    leads = tmp_path / "leads.csv"
+    refuse_bad_places([str(leads)], None, None, LEDGER, report=tmp_path / "report.HTML")
+    assert "Let the file's name end in .html" in refusal([leads], report=tmp_path / "report.pdf")
+    assert "there is no folder" in refusal([leads], report=tmp_path / "none" / "report.html")
+    both = tmp_path / "both.html"
+    assert "--results, --summary, --report and --ledger" in refusal([leads], summary=both, report=both)

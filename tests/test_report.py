@@ -18,7 +18,7 @@ from importer.errors import (
     StoppedError,
     UsageError,
 )
-from importer.model import ErrorInfo, OutcomeName, Totals
+from importer.model import ErrorInfo, OutcomeName, Place, Totals
 from importer.report import TO_MEND, ImportReport, Reasons, exit_code
 
 SIGINT = InterruptedRunError("Ctrl-C", signal.SIGINT)
@@ -153,13 +153,17 @@ def test_the_summary_has_the_keys_of_the_contract_in_their_order() -> None:
 
 def test_reasons_are_counted_by_outcome_and_the_apis_reason_with_the_first_message() -> None:
     reasons = Reasons()
-    reasons.add(OutcomeName.REJECTED, ErrorInfo(code="http_400", reason="bad_phone", message="first"))
-    reasons.add(OutcomeName.REJECTED, ErrorInfo(code="http_422", reason="bad_phone", message="second"))
-    reasons.add(OutcomeName.FAILED, ErrorInfo(code="bad_phone", message="third"))
-    reasons.add(OutcomeName.FAILED, ErrorInfo(code="timeout", message="fourth"))
+    for row, outcome, error in (
+        (1, OutcomeName.REJECTED, ErrorInfo(code="http_400", reason="bad_phone", message="first")),
+        (2, OutcomeName.REJECTED, ErrorInfo(code="http_422", reason="bad_phone", message="second")),
+        (3, OutcomeName.FAILED, ErrorInfo(code="bad_phone", message="third")),
+        (4, OutcomeName.FAILED, ErrorInfo(code="timeout", message="fourth")),
+    ):
+        reasons.add(outcome, error, Place("a.csv", "", row))
     assert reasons.counts == {
         (OutcomeName.REJECTED, "bad_phone"): 2,
         (OutcomeName.FAILED, "bad_phone"): 1,
         (OutcomeName.FAILED, "timeout"): 1,
     }
     assert list(reasons.messages.values()) == ["first", "third", "fourth"]
+    assert [[place.row for place in places] for places in reasons.places.values()] == [[1, 2], [3], [4]]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from importer import __version__, failpoints
+from importer.cli.history import history
 from importer.cli.init import init
 from importer.cli.loading import load
 from importer.cli.options import (
@@ -44,6 +45,7 @@ from importer.cli.options import (
     Proxy,
     Quiet,
     Rate,
+    Report,
     Results,
     RetryRejected,
     Sheets,
@@ -53,6 +55,7 @@ from importer.cli.options import (
     TimeoutSeconds,
     Verbose,
 )
+from importer.cli.report import report as write_report
 from importer.cli.resolve import ResolveCommand, resolve
 from importer.cli.templates import commands as template_commands
 from importer.errors import ImporterError, unexpected
@@ -124,6 +127,7 @@ def run(
     ledger: LedgerFile = None,
     adopt: Adopt = None,
     summary: Summary = None,
+    report: Report = None,
     log_format: LogFormat = None,
     quiet: Quiet = None,
     verbose: Verbose = None,
@@ -241,6 +245,23 @@ app.command(
     epilog="[bold]Example[/]\n\nlead-importer init\n\n"
     "    then fill in the credentials, and: lead-importer doctor",
 )(init)
+
+
+app.command(
+    "history",
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer history --limit 5\n\n"
+    "    the last five runs\n\n"
+    "lead-importer history last\n\n"
+    "    the last run in full; its name, or the beginning of that, names any other",
+)(history)
+
+
+app.command(
+    "report",
+    epilog="[bold]Example[/]\n\nlead-importer report last -o report.html\n\n"
+    "    one page without any script, to open or to mail",
+)(write_report)
 
 
 @app.command(epilog="[bold]Examples[/]\n\nlead-importer doctor\n\nlead-importer doctor --profile production")

@@ -253,6 +253,15 @@ Summary = Annotated[
     Path | None,
     typer.Option("--summary", metavar="FILE", help="The totals as JSON.", rich_help_panel=_OUTPUT),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE",
+        help="The report of the run as a page of .html, to open or to mail.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 LogFormat = Annotated[
     str | None,
     typer.Option(

@@ -6,6 +6,7 @@ or JSON, without control characters. Lines carry row numbers, never names, phone
 
 from __future__ import annotations
 
+from importer.console.history import show_history, show_past_run
 from importer.console.screen import STYLES, Screen, print_error
 from importer.console.showing import (
     log_report,
@@ -29,6 +30,8 @@ __all__ = [
     "print_error",
     "show_check",
     "show_findings",
+    "show_history",
+    "show_past_run",
     "show_report",
     "show_resolution",
     "show_settings",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import timedelta
 from typing import TextIO
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from importer.language import _, in_figures
 from importer.model import OutcomeName
+from importer.printable import plain
 
 STYLES = {
     OutcomeName.CREATED: "green",
@@ -23,10 +23,6 @@ STYLES = {
     OutcomeName.IN_DOUBT: "bold magenta",
     OutcomeName.NOT_ATTEMPTED: "bright_black",
 }
-
-# Names of files, headers and cells may hold them: what moves the cursor, ends a line or turns the direction
-# of writing, and halves of characters, which no stream can encode.
-UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Screen(Console):
@@ -53,8 +49,8 @@ def text(words: str, style: str = "") -> Text:
     return Text(plain(words), style=style)
 
 
-def plain(text: str) -> str:
-    return UNPRINTABLE.sub("\ufffd", text)
+def counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def note(notice: str) -> Text:

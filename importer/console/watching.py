@@ -16,11 +16,12 @@ from rich.text import Text
 
 from importer.attempts import AttemptEnded
 from importer.console.pacing import Steady, differs_notably, in_words
-from importer.console.screen import STYLES, UNPRINTABLE, plain, text
+from importer.console.screen import STYLES, text
 from importer.language import _, in_figures, speaking, spoken
 from importer.model import InDoubt, OutcomeName, SetUpWrong, Totals, TryAgain
 from importer.operations import utc_text
 from importer.pace import Hold
+from importer.printable import UNPRINTABLE, plain
 from importer.runner import RowEnded
 
 SECONDS_BETWEEN_LINES = 5.0

@@ -231,8 +231,15 @@ class Ledger(Protocol):
     async def flush(self) -> None:
         """Return when everything called before is on disk."""
 
-    async def end_run(self, run: int, summary: Mapping[str, object], *, complete: bool = True) -> None:
-        """Note how a run ended.
+    async def end_run(
+        self,
+        run: int,
+        summary: Mapping[str, object],
+        details: Mapping[str, object] | None = None,
+        *,
+        complete: bool = True,
+    ) -> None:
+        """Note how a run ended, and in `details` what its report tells besides the summary.
 
         One that read its sheets to their ends (`complete`) takes the place of older runs of the same sheets:
         their rows, not their leads, are forgotten.

@@ -157,10 +157,17 @@ class SqliteLedger:
         """See :meth:`importer.ledger.Ledger.flush`."""
         await self._open_writer.mend()
 
-    async def end_run(self, run: int, summary: Mapping[str, object], *, complete: bool = True) -> None:
+    async def end_run(
+        self,
+        run: int,
+        summary: Mapping[str, object],
+        details: Mapping[str, object] | None = None,
+        *,
+        complete: bool = True,
+    ) -> None:
         """See :meth:`importer.ledger.Ledger.end_run`."""
         await self._open_writer.ask(
-            lambda connection: statements.end_run(connection, run, summary, complete=complete)
+            lambda connection: statements.end_run(connection, run, summary, details, complete=complete)
         )
 
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:

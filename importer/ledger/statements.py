@@ -13,7 +13,7 @@ from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import outcome_in, packed_error, packed_json
 from importer.model import ErrorInfo, OutcomeName
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
 
@@ -57,6 +57,13 @@ CREATE TABLE written (
 ) STRICT, WITHOUT ROWID
 """
 
+REPORT_TABLE = """
+CREATE TABLE report (
+    run INTEGER PRIMARY KEY REFERENCES run,
+    details TEXT NOT NULL           -- JSON: what a run tells of itself besides its summary
+) STRICT
+"""
+
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -91,7 +98,8 @@ CREATE TABLE entry (
     PRIMARY KEY (run, position)
 ) STRICT, WITHOUT ROWID;
 {ANSWER_TABLE.strip()};
-{WRITTEN_TABLE.strip()}
+{WRITTEN_TABLE.strip()};
+{REPORT_TABLE.strip()}
 """
 
 # How a lead ended, in one number: its state, and whether the run of the entry brought it there.
@@ -113,6 +121,12 @@ def has_tables(connection: sqlite3.Connection) -> bool:
     return bool(tables)
 
 
+def is_up_to_date(connection: sqlite3.Connection) -> bool:
+    """Tell whether the tables are those of today."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version == SCHEMA_VERSION)
+
+
 def doubt_interrupted(connection: sqlite3.Connection) -> None:
     """Let every lead that a dead run left `sending` be in doubt."""
     lost = ErrorInfo(
@@ -125,10 +139,17 @@ def doubt_interrupted(connection: sqlite3.Connection) -> None:
 
 
 def end_run(
-    connection: sqlite3.Connection, run: int, summary: Mapping[str, object], *, complete: bool
+    connection: sqlite3.Connection,
+    run: int,
+    summary: Mapping[str, object],
+    details: Mapping[str, object] | None,
+    *,
+    complete: bool,
 ) -> None:
     """Note how a run ended; a `complete` one takes the place of older runs of the same sheets."""
     connection.execute("UPDATE run SET summary = ? WHERE id = ?", (packed_json(summary), run))
+    if details is not None:
+        connection.execute("INSERT OR REPLACE INTO report VALUES (?, ?)", (run, packed_json(details)))
     if complete:
         connection.execute(
             "DELETE FROM entry WHERE run < ? AND sheet IN (SELECT older.id FROM sheet AS older "

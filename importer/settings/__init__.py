@@ -200,6 +200,9 @@ class Settings(BaseSettings):
     summary: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Where the totals go as JSON."""
 
+    report: Annotated[_File | None, Field(description=marked("the path of a file that ends in .html"))] = None
+    """Where the report of the run goes as a page."""
+
     problems: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Where a check lists everything that it finds about single rows."""
 
