@@ -32,6 +32,7 @@ FINE = {"run": {0, 1}, "check": {0, 1}, "resolve": {0, 3}}
 RUN_ELSEWHERE = {
     "Try it": "continuous integration runs it, in a virtual environment that it makes",
     "Run the tests": "this is one of them",
+    "Tiếng Việt": "tests/test_language.py takes its steps, and fills the workbook in between",
     "How fast it goes": "tests/test_bench.py runs the benchmark, with less to measure",
     "How that is proved": "tests/proof are run as they stand",
 }
