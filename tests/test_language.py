@@ -15,6 +15,7 @@ from openpyxl import load_workbook  # type: ignore[import-untyped]
 from rich.console import Console
 
 from importer.console import ProgressDisplay
+from importer.console.pacing import in_words
 from importer.errors import UsageError
 from importer.language import (
     _,
@@ -127,6 +128,13 @@ def test_a_number_is_written_as_in_the_language(
     assert in_figures(value, decimals) == english
     with speaking("vi"):
         assert in_figures(value, decimals) == vietnamese
+
+
+def test_a_rate_has_the_decimals_that_it_has_as_in_the_language() -> None:
+    holds = (Hold(HeldBy.RATE, 0.5), Hold(HeldBy.RATE, 12), Hold(HeldBy.LIMIT, 0.09), Hold(HeldBy.LIMIT, 3))
+    assert [in_words(hold).split()[-3] for hold in holds] == ["0.5", "12", "5.4", "3.0"]
+    with speaking("vi"):
+        assert [in_words(hold).split()[-3] for hold in holds] == ["0,5", "12", "5,4", "3,0"]
 
 
 def test_names_are_joined_in_the_language() -> None:

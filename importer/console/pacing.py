@@ -32,7 +32,7 @@ def in_words(hold: Hold | None) -> str:
         case HeldBy.LIMIT:
             return _("the API allows about {rate}").format(rate=_about(hold.amount))
         case HeldBy.RATE:
-            return _("--rate holds it at {rate} a second").format(rate=f"{hold.amount:g}")
+            return _("--rate holds it at {rate} a second").format(rate=_written(hold.amount))
         case HeldBy.SLOW:
             return _("the API answers slowly; {count} under way").format(count=in_figures(hold.amount))
         case HeldBy.FAILING:
@@ -78,7 +78,12 @@ def _kind(hold: Hold | None) -> HeldBy | None:
 def _about(rate: float) -> str:
     """Return a rate with two digits, since no more is known of it."""
     if rate < 1:
-        return _("{rate} a minute").format(rate=f"{rate * 60:.2g}")
+        return _("{rate} a minute").format(rate=_written(float(f"{rate * 60:.2g}")))
     digits = max(0, 1 - math.floor(math.log10(rate))) if rate < 10 else 0
     rounded = round(rate, 1 - math.floor(math.log10(rate)))
     return _("{rate} a second").format(rate=in_figures(rounded, digits))
+
+
+def _written(rate: float) -> str:
+    """Return a rate with the decimals that it has."""
+    return in_figures(rate, len(f"{rate:g}".partition(".")[2]))
