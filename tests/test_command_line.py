@@ -726,7 +726,7 @@ def test_an_error_of_the_importer_itself_is_no_traceback_and_tells_no_value(
     def fail(options: object) -> None:
         raise RuntimeError("Nguyễn Văn A")
 
-    monkeypatch.setattr(cli, "_load", fail)
+    monkeypatch.setattr(cli, "load", fail)
     ended = command("run", "leads.csv")
     assert ended.code == 70
     assert "RuntimeError at test_command_line.py" in ended.errors
