@@ -78,7 +78,7 @@ def test_the_settings_file_of_the_readme_loads_and_has_nothing_filled_in(
     tmp_path: Path, profile: str | None, environment: str
 ) -> None:
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    (shown,) = re.findall(rf"```toml\n(# {FILE_NAME}\n.+?)```", readme, re.DOTALL)
+    (shown,) = re.findall(rf"```toml\n(# In {FILE_NAME}:\n.+?)```", readme, re.DOTALL)
     write_first_file(tmp_path / FILE_NAME, shown)
     settings = load_settings({"profile": profile}, environment={}, folder=tmp_path).settings
     assert (settings.env, settings.concurrency) == (environment, 32)
