@@ -26,6 +26,7 @@ from importer.intake import Identity, Input, entries_of
 from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
 from importer.model import (
+    Application,
     Created,
     ErrorInfo,
     Failed,
@@ -56,6 +57,9 @@ class RowEnded(NamedTuple):
     place: Place
     outcome: OutcomeName
     error: ErrorInfo | None = None
+    customer_id: str = ""
+    application: Application | None = None
+    """Of a row that this run created; those of earlier runs are in the ledger."""
 
 
 class Watcher(Protocol):
@@ -218,7 +222,7 @@ class Runner:
         for (lead, entry), standing in zip(chunk, standings, strict=left is None):
             self.totals.read += 1
             if standing.outcome is not None:
-                self._count(lead.place, standing.outcome, entry.problem)
+                self._count(RowEnded(lead.place, standing.outcome, entry.problem, lead.customer_id))
             elif isinstance(lead, Lead):
                 pending.append(PendingLead(lead, standing.lead, standing.doubtful))
         return pending
@@ -235,7 +239,9 @@ class Runner:
                     self.stop(failure)
                     end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
             outcome, error_info = _outcome_of(end, doubtful=pending.doubtful)
-            self._count(pending.lead.place, outcome, error_info)
+            application = end.application if isinstance(end, Created) else None
+            place, customer_id = pending.lead.place, pending.lead.customer_id
+            self._count(RowEnded(place, outcome, error_info, customer_id, application))
 
     def _submitter(self, sender: Sender, credentials: Credentials) -> Submitter:
         return Submitter(
@@ -289,11 +295,11 @@ class Runner:
                     )
                 )
 
-    def _count(self, place: Place, outcome: OutcomeName, error: ErrorInfo | None) -> None:
-        self.totals.outcomes[outcome] += 1
-        if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
-            self.reasons.add(outcome, error)
-        self._tell(lambda: self._watcher.row_ended(RowEnded(place, outcome, error)))
+    def _count(self, row: RowEnded) -> None:
+        self.totals.outcomes[row.outcome] += 1
+        if row.error is not None and row.outcome is not OutcomeName.NOT_ATTEMPTED:
+            self.reasons.add(row.outcome, row.error)
+        self._tell(lambda: self._watcher.row_ended(row))
 
 
 def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo | None]:

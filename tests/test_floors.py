@@ -18,6 +18,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "failpoints": ("failpoints",),
         "event_loops": ("event_loops",),
         "formulas": ("formulas",),
+        "sources": ("sources",),
         "headings": ("headings",),
         "language": ("language",),
         "interrupts": ("interrupts",),
@@ -133,7 +134,11 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "importing": ("importing",),
         "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
+    {
+        "cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__"),
+        # What the package offers to programs; its __init__ names it only when asked for it.
+        "library": ("library", "library.beside", "library.leads", "library.options"),
+    },
 )
 
 PART_OF = {
@@ -145,7 +150,7 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "importing", "doctor", "outputs", "resolving", "console", "cli"}
+NAMES_STORES = {"runner", "importing", "doctor", "outputs", "resolving", "console", "cli", "library"}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent

@@ -95,7 +95,7 @@ def from_toml(settings: type[BaseSettings], path: Path, place: str) -> dict[str,
     for key, value in entries.items():
         option = key.replace("-", "_")
         if option not in known:
-            faults.append(f"{path}: {key!r} is no setting.{_closest(option, known)}")
+            faults.append(f"{path}: {key!r} is no setting.{closest(option, known)}")
         elif option in given:
             faults.append(f"{path}: {option} stands there twice, with - and with _. Remove one.")
         given[option] = Given(value, f"{key} in {path}")
@@ -129,7 +129,8 @@ def _interpret(settings: type[BaseSettings], variables: Mapping[str, str | None]
     return source()
 
 
-def _closest(option: str, known: Iterable[str]) -> str:
+def closest(option: str, known: Iterable[str]) -> str:
+    """Return a sentence with which of the `known` settings may have been meant, or with all of them."""
     close = difflib.get_close_matches(option.lower(), sorted(known), n=1)
     return f" Did you mean {close[0]}?" if close else f" The settings are {', '.join(sorted(known))}."
 

@@ -1,0 +1,32 @@
+from importer.attempts import AttemptEnded as AttemptEnded
+from importer.errors import ImporterError as ImporterError
+from importer.errors import InternalError as InternalError
+from importer.errors import InterruptedRunError as InterruptedRunError
+from importer.errors import LedgerBusyError as LedgerBusyError
+from importer.errors import LedgerError as LedgerError
+from importer.errors import MappingError as MappingError
+from importer.errors import ResultsError as ResultsError
+from importer.errors import SheetError as SheetError
+from importer.errors import StoppedError as StoppedError
+from importer.errors import TemplateError as TemplateError
+from importer.errors import UsageError as UsageError
+from importer.library import import_files as import_files
+from importer.library import import_leads as import_leads
+from importer.library import load_settings as load_settings
+from importer.library import read_outcomes as read_outcomes
+from importer.library import run as run
+from importer.library.options import FileOptions as FileOptions
+from importer.library.options import LeadOptions as LeadOptions
+from importer.library.options import LoadOptions as LoadOptions
+from importer.model import Application as Application
+from importer.model import ErrorInfo as ErrorInfo
+from importer.model import OutcomeName as OutcomeName
+from importer.model import Place as Place
+from importer.model import ResultRow as ResultRow
+from importer.model import Totals as Totals
+from importer.report import ImportReport as ImportReport
+from importer.runner import RowEnded as RowEnded
+from importer.runner import Watcher as Watcher
+from importer.settings import Loaded as Loaded
+
+__version__: str
