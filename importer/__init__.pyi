@@ -1,32 +1,56 @@
-from importer.attempts import AttemptEnded as AttemptEnded
-from importer.errors import ImporterError as ImporterError
-from importer.errors import InternalError as InternalError
-from importer.errors import InterruptedRunError as InterruptedRunError
-from importer.errors import LedgerBusyError as LedgerBusyError
-from importer.errors import LedgerError as LedgerError
-from importer.errors import MappingError as MappingError
-from importer.errors import ResultsError as ResultsError
-from importer.errors import SheetError as SheetError
-from importer.errors import StoppedError as StoppedError
-from importer.errors import TemplateError as TemplateError
-from importer.errors import UsageError as UsageError
-from importer.library import import_files as import_files
-from importer.library import import_leads as import_leads
-from importer.library import load_settings as load_settings
-from importer.library import read_outcomes as read_outcomes
-from importer.library import run as run
-from importer.library.options import FileOptions as FileOptions
-from importer.library.options import LeadOptions as LeadOptions
-from importer.library.options import LoadOptions as LoadOptions
-from importer.model import Application as Application
-from importer.model import ErrorInfo as ErrorInfo
-from importer.model import OutcomeName as OutcomeName
-from importer.model import Place as Place
-from importer.model import ResultRow as ResultRow
-from importer.model import Totals as Totals
-from importer.report import ImportReport as ImportReport
-from importer.runner import RowEnded as RowEnded
-from importer.runner import Watcher as Watcher
-from importer.settings import Loaded as Loaded
+from importer.attempts import AttemptEnded
+from importer.errors import (
+    ImporterError,
+    InternalError,
+    InterruptedRunError,
+    LedgerBusyError,
+    LedgerError,
+    MappingError,
+    ResultsError,
+    SheetError,
+    StoppedError,
+    TemplateError,
+    UsageError,
+)
+from importer.library import import_files, import_leads, load_settings, read_outcomes, run
+from importer.library.options import FileOptions, LeadOptions, LoadOptions
+from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow, Totals
+from importer.report import ImportReport
+from importer.runner import RowEnded, Watcher
+from importer.settings import Loaded
 
 __version__: str
+
+__all__ = [
+    "Application",
+    "AttemptEnded",
+    "ErrorInfo",
+    "FileOptions",
+    "ImportReport",
+    "ImporterError",
+    "InternalError",
+    "InterruptedRunError",
+    "LeadOptions",
+    "LedgerBusyError",
+    "LedgerError",
+    "LoadOptions",
+    "Loaded",
+    "MappingError",
+    "OutcomeName",
+    "Place",
+    "ResultRow",
+    "ResultsError",
+    "RowEnded",
+    "SheetError",
+    "StoppedError",
+    "TemplateError",
+    "Totals",
+    "UsageError",
+    "Watcher",
+    "__version__",
+    "import_files",
+    "import_leads",
+    "load_settings",
+    "read_outcomes",
+    "run",
+]

@@ -388,7 +388,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         run = ledger.last_run(path_of(source))
         if run is None:
             raise _unknown(source, path)
-        kept = _keep_what_was_mended(source, [source], settings, ledger)
+        kept = [] if is_of_program(source) else _keep_what_was_mended(source, [source], settings, ledger)
         inputs: Sequence[Input] = []
         notices: list[str] = []
         refused: UsageError | None = None

@@ -54,6 +54,7 @@ def go_beside_the_leads(sources: Sequence[str], given: Path | None) -> bool:
         and given.suffix.casefold() == ".xlsx"
         and len(sources) == 1
         and sources[0] != STANDARD_INPUT
+        and not is_of_program(sources[0])
         and is_workbook(sources[0])
     )
 

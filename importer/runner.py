@@ -63,22 +63,30 @@ class RowEnded(NamedTuple):
 
 
 class Watcher(Protocol):
-    """Whoever wants to see a run while it goes; nothing that it does changes the run."""
+    """Whoever wants to see a run while it goes; nothing that it does changes the run.
+
+    A class that inherits from this one has just the methods that it has a use for.
+    """
 
     def began(self, totals: Totals, rows: int) -> None:
         """Is told once, before the first row, of the counts that will grow, and of about how many rows."""
+        return
 
     def paced_by(self, holding: Callable[[], Hold | None]) -> None:
         """Is told once, before the first row, whom to ask what holds the run back."""
+        return
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
         """Is told of every attempt."""
+        return
 
     def row_ended(self, row: RowEnded) -> None:
         """Is told of every row, in the order in which they end."""
+        return
 
     def stopping(self, reason: str) -> None:
         """Is told when the run stops before its end, and why."""
+        return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
