@@ -155,7 +155,7 @@ async def test_a_lead_that_cannot_be_sent_is_an_outcome_and_no_exception(
 async def test_what_is_no_mapping_is_refused_with_its_row(
     given: importer.FileOptions, api: LocalApi, stray: object
 ) -> None:
-    with pytest.raises(importer.UsageError, match=r"leads:crm, row 1: a \w+ is no lead\. Give a mapping"):
+    with pytest.raises(importer.UsageError, match=r"leads:crm, row 1: a value of the type \w+ is no lead\."):
         await importer.import_leads([stray], source="crm", **leads_given(given))  # type: ignore[list-item]
     report = await importer.import_leads(
         [*leads(1000), stray],  # type: ignore[list-item]

@@ -107,11 +107,12 @@ async def import_leads(
     """Import leads from memory, and return what became of them.
 
     `leads` may be an asynchronous iterable, too. It is read once, a thousand leads at a time, in the event
-    loop of the caller, and any number of leads takes the same memory. The first lead decides which template
-    fits and which key is which field, as the headers of a sheet do; its values are checked and repaired
-    like cells. The ledger, results and commands know the leads as ``leads:SOURCE``, with rows counted from 1:
-    ``lead-importer resolve leads:SOURCE`` settles those in doubt. No results are written unless ``results``
-    says where; :func:`read_outcomes` has them. Once the import is to stop, no more leads are read.
+    loop of the caller, and any number of leads takes the same memory. The keys of the first thousand decide
+    which template fits and which key is which field, as the headers of a sheet do; values are checked and
+    repaired like cells. The ledger, results and commands know the leads as ``leads:SOURCE``, with rows
+    counted from 1: ``lead-importer resolve leads:SOURCE`` settles those in doubt. No results are written
+    unless ``results`` says where; :func:`read_outcomes` has them. Once the import is to stop, no more leads
+    are read.
 
     For the rest see :func:`import_files`. An exception of `leads` is raised as one of `watcher` is.
 

@@ -1,4 +1,4 @@
-"""Leads that a program gives as mappings: a sheet whose headers are the keys of the first one.
+"""Leads that a program gives as mappings: a sheet whose headers are the keys of the first ones.
 
 So a program's leads are matched, checked and repaired by the same rules as the rows of a file. An object in a
 lead may be a mapping in it (``{"address": {"city": …}}``) or have dotted keys (``"address.city"``).
@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import chain, count
 
 from importer.errors import UsageError
 from importer.inputs import leaves, serialised
@@ -32,16 +33,20 @@ Take = Callable[[], Sequence[Mapping[str, object]]]
 def open_leads(source: str, take: Take, selection: Selection, *, height: int = 0) -> Input:
     """Return what `take` gives as the sheet of an :class:`Input`, which can be read once.
 
-    The first lead decides which template fits and which key is which field, as headers do; any other field
-    of the template is then known by its name. `height` is about how many leads there are, 0 if nobody knows.
-    Raises :class:`importer.errors.MappingError` when no template fits the keys, or several do.
+    The first leads that it gives decide together which template fits and which key is which field, as headers
+    do; any other field of the template is then known by its name. `height` is about how many leads there are,
+    0 if nobody knows. Raises :class:`importer.errors.MappingError` when no template fits the keys, or several
+    do, and :class:`UsageError` for what is no mapping; reading does so, too.
     """
     templates = selection.templates()
-    taken = take()
-    _refuse_others(source, taken[:1], 0)
-    # Without a lead, any keys that fit will do.
-    keys = list(dict(leaves(taken[0]))) if taken else names_of(templates[0])
-    columns = selection.columns if taken else None
+    lists = _checked(source, take)
+    first = next(lists, [])
+    # A set would not keep their order.
+    keys = list(dict.fromkeys(key for lead in first for key, _ in leaves(lead)))
+    columns = selection.columns
+    if not first:
+        # Any that fit will do.
+        keys, columns = names_of(templates[0]), None
     headers = [" ".join(tidy(key).split()) for key in keys]
     mapping = choose_mapping(source, headers, templates, columns)
     found = {column.field.name for column in mapping.inputs if column.index < len(headers)}
@@ -56,13 +61,9 @@ def open_leads(source: str, take: Take, selection: Selection, *, height: int = 0
     rows = _Rows(source, {key: at for at, key in enumerate([*keys, *others])})
 
     def read() -> Iterator[list[Row]]:
-        number = 0
-        leads = taken
-        while leads:
-            _refuse_others(source, leads, number)
-            yield [rows.row(number + at, lead) for at, lead in enumerate(leads, 1)]
-            number += len(leads)
-            leads = take()
+        numbers = count(1)
+        for leads in chain([first], lists):
+            yield [rows.row(next(numbers), lead) for lead in leads]
 
     sheet = Sheet(
         source=source, name="", headers=tuple(headers), header_row=0, height=height, notices=(), read=read
@@ -143,8 +144,8 @@ def _unknown_key(key: str) -> RowProblem:
     return RowProblem(
         "unknown_key",
         _(
-            "the first lead has no {key!r}, and the template has no such field, so it is not known what it "
-            "is; give all leads the same keys"
+            "none of the first leads has {key!r}, and the template has no such field, so it is not known "
+            "what it is; give all leads the same keys"
         ).format(key=key),
     )
 
@@ -159,10 +160,14 @@ def _is_missing(value: object) -> bool:
     return pandas is not None and (value is pandas.NA or value is pandas.NaT)
 
 
-def _refuse_others(source: str, leads: Sequence[object], before: int) -> None:
-    for number, lead in enumerate(leads, before + 1):
-        if not isinstance(lead, Mapping):
-            raise UsageError(
-                f"{source}, row {number}: a {type(lead).__name__} is no lead. Give a mapping, such as "
-                '{"customer_id": …, "name": …, "phone": …}.'
-            )
+def _checked(source: str, take: Take) -> Iterator[Sequence[Mapping[str, object]]]:
+    """Yield what `take` gives, once it is certain that all of it are mappings."""
+    numbers = count(1)
+    while leads := take():
+        for lead, number in zip(leads, numbers, strict=False):
+            if not isinstance(lead, Mapping):
+                raise UsageError(
+                    f"{source}, row {number}: a value of the type {type(lead).__name__} is no lead. Give a "
+                    'mapping, such as {"customer_id": …, "name": …, "phone": …}.'
+                )
+        yield leads
