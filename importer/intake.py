@@ -111,6 +111,11 @@ def open_inputs(
     notices: list[str] = []
     seen: set[str] = set()
     for source in sources:
+        if is_of_program(source):
+            raise SheetError(
+                f"{source} is the name of leads that a program gave, and only that program can import them. "
+                f"Write ./{source} if it is a file."
+            )
         path = path_of(source)
         if path in seen:
             raise UsageError(f"{source} is given twice. Name each file once.")

@@ -410,6 +410,28 @@ async def assert_settled(api: LocalApi, given: importer.FileOptions, read: int |
     assert len(created) == len(api.applications) > 0
 
 
+def test_a_program_that_leaves_its_event_loop_for_good_ends_all_the_same(
+    given: importer.FileOptions,
+) -> None:
+    program = """
+import asyncio, importer, sys
+
+async def never():
+    loop.stop()
+    await asyncio.Event().wait()
+    yield {}
+
+loop = asyncio.new_event_loop()
+task = loop.create_task(importer.import_leads(never(), source="crm", env="local"))
+loop.run_forever()
+print("left")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "left\n")
+
+
 # Without an event loop
 
 
@@ -449,6 +471,11 @@ async def test_what_the_work_raises_is_raised_below_a_running_loop() -> None:
 
 
 # What is said wrongly
+
+
+async def test_a_file_of_settings_is_for_those_that_are_loaded() -> None:
+    with pytest.raises(importer.UsageError, match="config is for load_settings alone"):
+        await importer.import_leads([], source="crm", config="leads.toml")  # type: ignore[call-arg]
 
 
 async def test_options_that_are_wrong_are_told_all_at_once_before_a_lead_is_read() -> None:
@@ -557,19 +584,21 @@ async def test_results_that_a_new_ledger_does_not_know_are_never_sent_again(
     assert api.stats.requests == 2
 
 
-async def test_the_commands_know_leads_from_memory_by_their_name(
+def test_the_commands_know_leads_from_memory_by_their_name(
     api: LocalApi, given: importer.FileOptions, tmp_path: Path, command: Command
 ) -> None:
     set_faults(api, "drop-after:customer=1001")
-    await importer.import_leads(leads(3), source="crm", **leads_given(given))
+    importer.run(importer.import_leads(leads(3), source="crm", **leads_given(given)))
     ledger = str(given["ledger"])
     assert command("results", "leads:crm", "--ledger", ledger).code == 0
+    refused = command("run", "leads:crm", "--env", "local")
+    assert "only that program can import them" in refused.errors
     assert outcomes_in(tmp_path / "leads-crm.results.csv") == ["created", "in_doubt", "created"]
     assert "1001" in command("resolve", "leads:crm", "--ledger", ledger).output
     made = next(one.id for one in api.applications if one.customer_id == "1001")
     assert command("resolve", "leads:crm", "--created", f"2={made}", "--ledger", ledger).code == 0
     set_faults(api)
-    report = await importer.import_leads(leads(3), source="crm", **leads_given(given))
+    report = importer.run(importer.import_leads(leads(3), source="crm", **leads_given(given)))
     assert report.totals.outcomes[importer.OutcomeName.EXISTING] == 3
 
 

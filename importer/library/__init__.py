@@ -247,6 +247,10 @@ async def _import(
 
 
 def _settings(settings: Loaded | None, options: Mapping[str, object]) -> Loaded:
+    if "config" in options:
+        raise UsageError(
+            "config is for load_settings alone. Give settings=importer.load_settings(config=…) instead."
+        )
     if settings is None:
         return Loaded(settings_of(options), ())
     if options:

@@ -11,7 +11,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError as Unanswered
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -22,6 +22,9 @@ from importer.errors import ImporterError, InterruptedRunError, StoppedError, un
 from importer.event_loops import run_loop
 
 _T = TypeVar("_T")
+
+# Between two looks at whether the program is still there, while it is asked for something.
+_LOOK_SECONDS = 1.0
 
 Stop = Callable[[InterruptedRunError], None]
 
@@ -58,7 +61,10 @@ class Program:
                 raise _not_read()
             asked = self._asked = asyncio.run_coroutine_threadsafe(give(), self._loop)
         try:
-            answer: _T = asked.result()
+            # A loop that nobody runs any more never answers, and the process would never end.
+            while not wait([asked], _LOOK_SECONDS).done and threading.main_thread().is_alive():
+                continue
+            answer: _T = asked.result(0)
         except Unanswered:
             raise _not_read() from None
         # Whatever it is, it is for the program: here it would end a thread that others wait for.
@@ -149,7 +155,9 @@ async def run_beside(program: Program, work: Callable[[], Coroutine[Any, Any, _T
                 cancelled = error
                 program.interrupt("The import was cancelled, and what was under way was settled.")
     finally:
-        # However this is left, the import never waits for a program that has gone.
+        # However this is left, the import never goes on for a program that has gone, nor waits for it.
+        if not ended.done():
+            program.interrupt("The program has gone, and what was under way was settled.")
         program.give_no_more()
     failure = waiting.exception()
     if cancelled is not None:
