@@ -18,14 +18,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from importer.adoption import adopted, refuse_unknown
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.failpoints import refuse_unsafe
 from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
-from importer.interrupts import Interrupts
+from importer.interrupts import Interruption
 from importer.language import _
 from importer.ledger import Policy, RunStart
 from importer.ledger.locks import ProcessLock, account_lock
@@ -43,7 +43,17 @@ from importer.senders import SenderProcesses, fitting_processes
 from importer.settings import Settings, default_ledger_path
 from importer.sheets import STANDARD_INPUT
 from importer.signing import Credentials
+from importer.sources import is_of_program
 from importer.transport import Transport
+
+
+class Opening(Protocol):
+    """What opens the inputs of a run; :func:`importer.intake.open_inputs` does."""
+
+    def __call__(
+        self, sources: Sequence[str], selection: Selection, *, spool: Path | None = None
+    ) -> tuple[list[Input], list[str]]:
+        """Return the inputs, and what the person should know of them."""
 
 
 def system_time() -> Time:
@@ -95,11 +105,13 @@ async def import_files(
     notices: Sequence[str] = (),
     time: Time | None = None,
     spool: Path | None = None,
-    interrupts: Interrupts | None = None,
+    interrupts: Interruption | None = None,
+    opening: Opening = open_inputs,
 ) -> ImportReport:
     """Import the files named `sources`, and return what became of them.
 
     `spool` is where the bytes of standard input are (:func:`spooled`); `interrupts` are heeded if given.
+    `opening` opens what is no file, too, if `sources` name such.
     Raises :class:`importer.errors.ImporterError` for what keeps the run from beginning; nothing was sent
     then. What stops it later is told in the report.
     """
@@ -107,7 +119,7 @@ async def import_files(
     refuse_unsafe(settings.env)
     credentials, lacking = _credentials(settings)
     with ExitStack() as stack:
-        inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
+        inputs, found = opening(sources, Selection.of(settings), spool=spool)
         paths = {given.path for given in inputs}
         files = [source for source in sources if path_of(source) in paths]
         refuse_bad_places(
@@ -220,6 +232,7 @@ async def _conclude(
     await step(compare)
     if not settings.dry_run:
         await step(write)
+    report.stop = stops[0] if stops else None
     report.stopped = str(stops[0]) if stops else None
     await step(end)
     await step(summarise)
@@ -313,7 +326,10 @@ def _told_by_results(
     taken = {path.resolve() for path in settings.adopt}
     notices = []
     for source in files:
-        targets = {results_path(source, files, given) for given in (None, settings.results)}
+        targets = {settings.results} if settings.results else set()
+        if not is_of_program(source):
+            # Those of leads that a program gave are written only where a file is named.
+            targets.add(results_path(source, files, None))
         # The leads themselves, where they came back with their outcomes beside them.
         own = {Path(source) for given in inputs if given.path == path_of(source) and given.with_outcomes}
         for results in sorted({*targets, *own, *other_results(source)}):

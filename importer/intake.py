@@ -22,6 +22,7 @@ from importer.results import COLUMNS, added_columns
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT, HeaderScore, Sheet, open_sheets
 from importer.sheets.cells import too_many_cells
+from importer.sources import is_of_program
 from importer.templates import Template, find_template, shipped_templates
 
 CHUNK_ROWS = 1000
@@ -35,7 +36,7 @@ class Input:
     sheet: Sheet
     mapping: SheetMapping
     path: str
-    """The file wherever one stands; ``-`` for standard input."""
+    """The file wherever one stands; a source that is no file by its name."""
 
     with_outcomes: bool = False
     """Whether the sheet has the outcomes of an earlier run beside its leads."""
@@ -111,6 +112,11 @@ def open_inputs(
     notices: list[str] = []
     seen: set[str] = set()
     for source in sources:
+        if is_of_program(source):
+            raise SheetError(
+                f"{source} is the name of leads that a program gave, and only that program can import them. "
+                f"Write ./{source} if it is a file."
+            )
         path = path_of(source)
         if path in seen:
             raise UsageError(_("{source} is given twice. Name each file once.").format(source=source))
@@ -171,8 +177,8 @@ def without_added(sheet: Sheet) -> Sheet:
 
 
 def path_of(source: str) -> str:
-    """Return the file named `source` wherever one stands; ``-`` stays what it is."""
-    return source if source == STANDARD_INPUT else str(Path(source).resolve())
+    """Return the file named `source` wherever one stands; what is no file stays what it is."""
+    return source if source == STANDARD_INPUT or is_of_program(source) else str(Path(source).resolve())
 
 
 def _mapped(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
-from typing import Self
+from typing import Protocol, Self
 
 from importer.errors import InterruptedRunError
 from importer.language import _
@@ -16,6 +16,16 @@ _HANDLED = [
     for name in ("SIGINT", "SIGTERM", "SIGHUP")
     if (number := getattr(signal.Signals, name, None)) is not None
 ]
+
+
+class Interruption(Protocol):
+    """What may ask a run to end."""
+
+    def attach(self, stop: Callable[[InterruptedRunError], None], hurry: Callable[[], None]) -> None:
+        """Call `stop` when the run is to end, and `hurry` when it is to settle nothing any more.
+
+        Both are called in the event loop of the run, which this is called in.
+        """
 
 
 class Interrupts:

@@ -36,6 +36,7 @@ from importer.results import (
 from importer.results.replacing import translating
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
+from importer.sources import is_of_program
 
 CLEAR_THIS = "← xoá ô này khi đã sửa dòng / clear this cell once the row is mended"
 """What stands right of a row to mend whose cells do not show what was wrong with them."""
@@ -56,7 +57,8 @@ def write_files(
     the ledger be lost, they tell what was sent. Raises :class:`ResultsError` if the results cannot be
     written. Rows to mend that cannot be are a notice: the results tell them, too.
     """
-    sources = report.files
+    # What a program gave cannot be read again, so it has no file beside it.
+    sources = [source for source in report.files if not is_of_program(source)]
     for source in sources:
         report.notices += _keep_what_was_mended(source, sources, settings, ledger)
     # One --results has the rows of all files.
@@ -405,11 +407,12 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         run = ledger.last_run(path_of(source))
         if run is None:
             raise _unknown(source, path)
-        kept = _keep_what_was_mended(source, [source], settings, ledger)
+        kept = [] if is_of_program(source) else _keep_what_was_mended(source, [source], settings, ledger)
         inputs: Sequence[Input] = []
         notices: list[str] = []
         refused: UsageError | None = None
-        if source != STANDARD_INPUT:
+        readable = source != STANDARD_INPUT and not is_of_program(source)
+        if readable:
             try:
                 inputs, notices = open_inputs([source], Selection.of(settings))
             except UsageError as error:
@@ -418,7 +421,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         results, told = _write_results(output)
         note_written(ledger, [results])
         notices += told
-        if source == STANDARD_INPUT:
+        if not readable:
             return [results], [*kept, *told]
         try:
             if refused:

@@ -16,6 +16,7 @@ from importer.errors import UsageError
 from importer.language import _
 from importer.results import SUFFIXES
 from importer.sheets import STANDARD_INPUT, is_packed, is_workbook
+from importer.sources import is_of_program
 
 _PAGE_SUFFIXES = (".html", ".htm")
 
@@ -32,13 +33,16 @@ def stem_of(source: str, sources: Sequence[str]) -> str:
 def _short(source: str) -> str:
     if source == STANDARD_INPUT:
         return "stdin"
+    if is_of_program(source):
+        # Not every system has files with a colon in their names.
+        return source.replace(":", "-")
     path = Path(source)
     return Path(path.stem).stem if is_packed(source) else path.stem
 
 
 def folder_of(source: str) -> Path:
     """Return the folder that the results of a file go to when nothing else is said."""
-    return Path() if source == STANDARD_INPUT else Path(source).parent
+    return Path() if source == STANDARD_INPUT or is_of_program(source) else Path(source).parent
 
 
 def results_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
@@ -53,6 +57,7 @@ def go_beside_the_leads(sources: Sequence[str], given: Path | None) -> bool:
         and given.suffix.casefold() == ".xlsx"
         and len(sources) == 1
         and sources[0] != STANDARD_INPUT
+        and not is_of_program(sources[0])
         and is_workbook(sources[0])
     )
 
@@ -62,7 +67,7 @@ def other_results(source: str) -> list[Path]:
 
     So are those that were written while a spreadsheet held the others, or together with other files.
     """
-    if source == STANDARD_INPUT:
+    if source == STANDARD_INPUT or is_of_program(source):
         return []
     names = {f"{glob.escape(name)}.results*" for name in (Path(source).name, _short(source))}
     found = {path for name in names for path in folder_of(source).glob(name)}
@@ -92,6 +97,8 @@ def refuse_bad_places(
         )
     if report is not None:
         refuse_bad_page(report)
+    # What a program gave has no file beside it.
+    sources = [source for source in sources if not is_of_program(source)]
     inputs = _paths(sources)
     # One --results has the rows of all files.
     outputs = [results] if results else [results_path(source, sources, None) for source in sources]

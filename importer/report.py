@@ -109,6 +109,9 @@ class ImportReport:
     stopped: str | None = None
     """Why the run ended before its end."""
 
+    stop: ImporterError | None = None
+    """The same as an error, for a program to raise."""
+
     results: list[Path] = field(default_factory=list)
     retry_files: list[Path] = field(default_factory=list)
     """The files with rows to mend, in the order of the inputs that have any."""

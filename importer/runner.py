@@ -28,6 +28,7 @@ from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
 from importer.measuring import Measurement
 from importer.model import (
+    Application,
     Created,
     ErrorInfo,
     Failed,
@@ -58,25 +59,36 @@ class RowEnded(NamedTuple):
     place: Place
     outcome: OutcomeName
     error: ErrorInfo | None = None
+    customer_id: str = ""
+    application: Application | None = None
+    """Of a row that this run created; those of earlier runs are in the ledger."""
 
 
 class Watcher(Protocol):
-    """Whoever wants to see a run while it goes; nothing that it does changes the run."""
+    """Whoever wants to see a run while it goes; nothing that it does changes the run.
+
+    A class that inherits from this one has just the methods that it has a use for.
+    """
 
     def began(self, totals: Totals, rows: int) -> None:
         """Is told once, before the first row, of the counts that will grow, and of about how many rows."""
+        return
 
     def paced_by(self, holding: Callable[[], Hold | None]) -> None:
         """Is told once, before the first row, whom to ask what holds the run back."""
+        return
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
         """Is told of every attempt."""
+        return
 
     def row_ended(self, row: RowEnded) -> None:
         """Is told of every row, in the order in which they end."""
+        return
 
     def stopping(self, reason: str) -> None:
         """Is told when the run stops before its end, and why."""
+        return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +234,7 @@ class Runner:
         for (lead, entry), standing in zip(chunk, standings, strict=left is None):
             self.totals.read += 1
             if standing.outcome is not None:
-                self._count(lead.place, standing.outcome, entry.problem)
+                self._count(RowEnded(lead.place, standing.outcome, entry.problem, lead.customer_id))
             elif isinstance(lead, Lead):
                 pending.append(PendingLead(lead, standing.lead, standing.doubtful))
         return pending
@@ -239,7 +251,9 @@ class Runner:
                     self.stop(failure)
                     end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
             outcome, error_info = _outcome_of(end, doubtful=pending.doubtful)
-            self._count(pending.lead.place, outcome, error_info)
+            application = end.application if isinstance(end, Created) else None
+            place, customer_id = pending.lead.place, pending.lead.customer_id
+            self._count(RowEnded(place, outcome, error_info, customer_id, application))
 
     def _submitter(self, sender: Sender, credentials: Credentials) -> Submitter:
         return Submitter(
@@ -310,12 +324,12 @@ class Runner:
                     )
                 )
 
-    def _count(self, place: Place, outcome: OutcomeName, error: ErrorInfo | None) -> None:
-        self.totals.outcomes[outcome] += 1
-        self.measurement.row_ended(self._time.timer() - self._begun, outcome)
-        if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
-            self.reasons.add(outcome, error, place)
-        self._tell(lambda: self._watcher.row_ended(RowEnded(place, outcome, error)))
+    def _count(self, row: RowEnded) -> None:
+        self.totals.outcomes[row.outcome] += 1
+        self.measurement.row_ended(self._time.timer() - self._begun, row.outcome)
+        if row.error is not None and row.outcome is not OutcomeName.NOT_ATTEMPTED:
+            self.reasons.add(row.outcome, row.error, row.place)
+        self._tell(lambda: self._watcher.row_ended(row))
 
 
 def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo | None]:

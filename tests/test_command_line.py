@@ -739,5 +739,5 @@ def test_an_interrupt_before_anything_was_sent_is_130(
     def interrupt(options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_load", interrupt)
+    monkeypatch.setattr(cli, "load", interrupt)
     assert command("run", "leads.csv").code == 130

@@ -20,6 +20,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "failpoints": ("failpoints",),
         "event_loops": ("event_loops",),
         "formulas": ("formulas",),
+        "sources": ("sources",),
         "headings": ("headings",),
         "interrupts": ("interrupts",),
         "disks": ("disks",),
@@ -167,7 +168,9 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "cli.running",
             "cli.templates",
             "__main__",
-        )
+        ),
+        # What the package offers to programs; its __init__ names it only when asked for it.
+        "library": ("library", "library.beside", "library.leads", "library.options"),
     },
 )
 
@@ -180,7 +183,9 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "history", "importing", "doctor", "outputs", "resolving", "console", "cli"}
+NAMES_STORES = {
+    *("runner", "history", "importing", "doctor", "outputs", "resolving", "console", "cli", "library"),
+}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent

@@ -22,29 +22,14 @@ from importer.model import InDoubt, OutcomeName, SetUpWrong, Totals, TryAgain
 from importer.operations import utc_text
 from importer.pace import Hold
 from importer.printable import UNPRINTABLE, plain
-from importer.runner import RowEnded
+from importer.runner import RowEnded, Watcher
 
 SECONDS_BETWEEN_LINES = 5.0
 _UNREMARKABLE = {OutcomeName.CREATED, OutcomeName.EXISTING, OutcomeName.DUPLICATE, OutcomeName.NOT_ATTEMPTED}
 
 
-class Silent:
+class Silent(Watcher):
     """Watches without a word."""
-
-    def began(self, totals: Totals, rows: int) -> None:
-        """See :class:`importer.runner.Watcher`."""
-
-    def paced_by(self, holding: Callable[[], Hold | None]) -> None:
-        """See :class:`importer.runner.Watcher`."""
-
-    def attempt_ended(self, attempt: AttemptEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
-
-    def row_ended(self, row: RowEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
-
-    def stopping(self, reason: str) -> None:
-        """See :class:`importer.runner.Watcher`."""
 
 
 class LineLog:

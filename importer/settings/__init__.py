@@ -41,6 +41,7 @@ from importer.settings.sources import (
     PREFIX,
     Given,
     Source,
+    closest,
     from_env_file,
     from_environment,
     misspelt,
@@ -314,6 +315,19 @@ class Loaded:
 def default_ledger_path() -> Path:
     """Return where the ledger is kept when nothing else is said: in the user's state directory."""
     return platformdirs.user_state_path("lead-importer", appauthor=False) / "ledger.sqlite3"
+
+
+def settings_of(options: Mapping[str, object]) -> Settings:
+    """Return the settings that `options` of a program make; the environment and files are not looked at.
+
+    An option that is None was not given. Raises :class:`UsageError` that names every fault.
+    """
+    known = Settings.model_fields.keys() - {"config", "profile"}
+    for option in sorted(options.keys() - known):
+        raise UsageError(f"{option!r} is no option. {closest(option, known)}")
+    return _validated(
+        {option: Given(value, option, option) for option, value in options.items() if value is not None}
+    )
 
 
 def load_settings(

@@ -130,6 +130,12 @@ def _interpret(settings: type[BaseSettings], variables: Mapping[str, str | None]
     return source()
 
 
+def closest(option: str, known: Iterable[str]) -> str:
+    """Return a sentence with which of the `known` settings may have been meant, or with all of them."""
+    close = difflib.get_close_matches(option.lower(), sorted(known), n=1)
+    return f"Did you mean {close[0]}?" if close else f"The settings are {', '.join(sorted(known))}."
+
+
 def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> UsageError:
     """Return what to raise for a file that cannot be read as text."""
     if isinstance(error, UnicodeDecodeError):
