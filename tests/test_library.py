@@ -478,6 +478,11 @@ async def test_a_file_of_settings_is_for_those_that_are_loaded() -> None:
         await importer.import_leads([], source="crm", config="leads.toml")  # type: ignore[call-arg]
 
 
+async def test_an_option_about_what_a_command_prints_is_refused() -> None:
+    with pytest.raises(importer.UsageError, match="quiet: a program is told everything"):
+        await importer.import_leads([], source="crm", quiet=True)  # type: ignore[call-arg]
+
+
 async def test_options_that_are_wrong_are_told_all_at_once_before_a_lead_is_read() -> None:
     with pytest.raises(importer.UsageError) as told:
         await importer.import_leads([], source="crm", env="moon", rate=0)  # type: ignore[arg-type]

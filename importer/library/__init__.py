@@ -35,7 +35,7 @@ from importer.intake import CHUNK_ROWS, Input, Selection, open_inputs, path_of
 from importer.ledger.sqlite import SqliteLedger
 from importer.library.beside import Program, run_beside, run_in_thread
 from importer.library.leads import Take, open_leads
-from importer.library.options import FileOptions, LeadOptions, LoadOptions, StrPath
+from importer.library.options import WITHOUT_MEANING, FileOptions, LeadOptions, LoadOptions, StrPath
 from importer.model import ResultRow, Totals
 from importer.pace import Hold
 from importer.report import ImportReport
@@ -171,10 +171,14 @@ def read_outcomes(source: StrPath, *, ledger: StrPath | None = None) -> Iterator
 
     `source` is a file, or ``leads:SOURCE`` for leads from memory; `ledger` is the one that the import was
     given. It is held meanwhile. Raises :class:`importer.SheetError` if the ledger knows of no such import,
-    and :class:`importer.LedgerBusyError` while an import has it. Use it so::
+    and :class:`importer.LedgerBusyError` while an import has it.
 
-        with importer.read_outcomes("leads:crm") as rows:
-            ids = {row.customer_id: row.application.application_id for row in rows if row.application}
+    >>> import asyncio, importer
+    >>> lead = {"customer_id": "1001", "email": "lan@example.com", "phone": "0901234567"}
+    >>> report = asyncio.run(importer.import_leads([lead], source="shop", env="local"))
+    >>> with importer.read_outcomes("leads:shop") as rows:
+    ...     [(row.place.row, row.customer_id, str(row.outcome)) for row in rows]
+    [(1, '1001', 'created')]
     """
     name = os.fspath(source)
     path = default_ledger_path() if ledger is None else Path(ledger).expanduser()
@@ -247,6 +251,11 @@ async def _import(
 
 
 def _settings(settings: Loaded | None, options: Mapping[str, object]) -> Loaded:
+    if without_meaning := options.keys() & WITHOUT_MEANING:
+        raise UsageError(
+            f"{', '.join(sorted(without_meaning))}: a program is told everything and nothing is printed. "
+            "Leave that out."
+        )
     if "config" in options:
         raise UsageError(
             "config is for load_settings alone. Give settings=importer.load_settings(config=…) instead."
