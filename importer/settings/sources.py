@@ -21,6 +21,9 @@ from importer.errors import UsageError
 PREFIX = "LEAD_IMPORTER_"
 CREDENTIALS = frozenset({"client_key", "client_secret"})
 
+SECRETS = CREDENTIALS | {"notify"}
+"""What stands in no file that others may read. (Whoever has the address of a hook can post there.)"""
+
 # A variable as unlike as this to any option belongs to somebody else.
 _LIKENESS = 0.8
 
@@ -69,7 +72,7 @@ def from_env_file(
         option: Given(value, f"{variable(option)} in {path}")
         for option, value in _interpret(settings, variables).items()
     }
-    notices = _tighten(path) if CREDENTIALS & given.keys() and _is_open(path) else ()
+    notices = _tighten(path) if SECRETS & given.keys() and _is_open(path) else ()
     return given, variables, notices
 
 
@@ -101,7 +104,7 @@ def from_toml(settings: type[BaseSettings], path: Path, place: str) -> dict[str,
         given[option] = Given(value, f"{key} in {path}")
     if faults:
         raise UsageError("\n".join(faults))
-    if CREDENTIALS & given.keys() and _is_open(path):
+    if SECRETS & given.keys() and _is_open(path):
         raise UsageError(
             f"{path} holds credentials, and others on this computer may read it. "
             f"Make it yours alone: chmod 600 {path}"
