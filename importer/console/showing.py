@@ -14,6 +14,7 @@ from rich.text import Text
 from importer.advice import MEANINGS, next_steps, rows
 from importer.console.screen import STYLES, counted, lasting, text
 from importer.console.watching import LineLog
+from importer.language import _
 from importer.model import OutcomeName
 from importer.report import ImportReport
 from importer.templates import Field, Template, values_of
@@ -35,6 +36,27 @@ def show_report(console: Console, report: ImportReport, *, dry_run: bool = False
     """Print the totals of a run, why rows did not become applications, and what to do next."""
     for notice in report.notices:
         console.print(text(f"Note: {notice}", "yellow"))
+    for refused in report.refused:
+        console.print(text(_("Not imported: {reason}").format(reason=refused), "bold red"))
+    if report.files:
+        _show_totals(console, report)
+    if report.stopped is not None:
+        console.print()
+        console.print(text(f"Stopped early. {report.stopped}", "bold red"))
+    steps = next_steps(report, dry_run=dry_run)
+    if steps or report.results:
+        console.print()
+    for step in steps:
+        # A line end within a path would be copied with it.
+        names_file = any(str(path) in step for path in report.retry_files)
+        console.print(text(f"-> {step}", "bold"), soft_wrap=names_file)
+    for path in report.results:
+        console.print(text(f"Results: {path}"), soft_wrap=True)
+    for path in report.archived.values():
+        console.print(text(_("Archived: {file}").format(file=path)), soft_wrap=True)
+
+
+def _show_totals(console: Console, report: ImportReport) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Outcome")
     table.add_column("Rows", justify="right")
@@ -51,18 +73,6 @@ def show_report(console: Console, report: ImportReport, *, dry_run: bool = False
     )
     console.print(table)
     _show_reasons(console, report)
-    if report.stopped is not None:
-        console.print()
-        console.print(text(f"Stopped early. {report.stopped}", "bold red"))
-    steps = next_steps(report, dry_run=dry_run)
-    if steps or report.results:
-        console.print()
-    for step in steps:
-        # A line end within a path would be copied with it.
-        names_file = any(str(path) in step for path in report.retry_files)
-        console.print(text(f"-> {step}", "bold"), soft_wrap=names_file)
-    for path in report.results:
-        console.print(text(f"Results: {path}"), soft_wrap=True)
 
 
 def _show_reasons(console: Console, report: ImportReport) -> None:
@@ -86,8 +96,12 @@ def log_report(log: LineLog, report: ImportReport, *, dry_run: bool = False) -> 
     """Write the end of a run as lines."""
     for notice in report.notices:
         log.write("warning", "notice", notice)
+    for refused in report.refused:
+        log.write("error", "refused", str(refused))
     for step in next_steps(report, dry_run=dry_run):
         log.write("warning", "next_step", step)
+    for source, place in report.archived.items():
+        log.write("info", "archived", _("{file} was moved to {place}").format(file=source, place=place))
     counts = ", ".join(
         f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in report.totals.outcomes.items() if count
     )
