@@ -113,6 +113,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "pace": ("pace", "pace.health", "pace.limit", "pace.rules", "pace.window"),
         "report": ("report",),
         "intake": ("intake",),
+        "gathering": ("gathering",),
         "findings": ("findings",),
         "file_stamps": ("file_stamps",),
         "blanks": ("blanks",),
@@ -127,10 +128,13 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "adoption": ("adoption",),
         "doctor": ("doctor",),
         "advice": ("advice",),
+        "archiving": ("archiving",),
+        "metrics": ("metrics",),
     },
     # The straight way, put together, and what a person sees of it.
     {
         "importing": ("importing",),
+        "notification": ("notification",),
         "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
     },
     {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
