@@ -10,32 +10,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from importer.errors import UsageError
-from importer.language import _
 from importer.model import OutcomeName
-from importer.places import refuse_bad_place
 from importer.report import ImportReport
 from importer.results.replacing import in_place_of, refusal
 
 PREFIX = "lead_importer"
 LAST_SUCCESS = f"{PREFIX}_last_success_timestamp_seconds"
 
-_SUFFIX = ".prom"
-
 # The node exporter is another user.
 _MODE = 0o644
-
-
-def refuse_bad_metrics(path: Path) -> None:
-    """Raise :class:`UsageError` if the file at `path` could not be written, or would not be read."""
-    if path.suffix != _SUFFIX:
-        raise UsageError(
-            _(
-                "--metrics {file}: the node exporter reads files that end in {suffix} only. Let its name end "
-                "so."
-            ).format(file=path, suffix=_SUFFIX)
-        )
-    refuse_bad_place(path)
 
 
 def metrics_text(report: ImportReport, now: float, last_success: float | None) -> bytes:

@@ -95,7 +95,7 @@ def refuse_bad_places(
                 "or give other names with --results, --summary and --ledger."
             )
         taken.add(place)
-        refuse_bad_place(output, inputs)
+        _refuse_bad_place(output, inputs)
 
 
 def refuse_bad_list(problems: Path, sources: Sequence[str]) -> None:
@@ -105,15 +105,14 @@ def refuse_bad_list(problems: Path, sources: Sequence[str]) -> None:
             f"--problems {problems}: the list is written as {', '.join(SUFFIXES)}. "
             "Let the file's name end in one of these."
         )
-    refuse_bad_place(problems, _paths(sources))
+    _refuse_bad_place(problems, _paths(sources))
 
 
 def _paths(sources: Sequence[str]) -> set[Path]:
     return {Path(source).resolve() for source in sources if source != STANDARD_INPUT}
 
 
-def refuse_bad_place(output: Path, inputs: Set[Path] = frozenset()) -> None:
-    """Raise :class:`UsageError` if a file cannot be written at `output`, or would replace one of `inputs`."""
+def _refuse_bad_place(output: Path, inputs: Set[Path]) -> None:
     if output.resolve() in inputs:
         raise UsageError(
             f"{output} is one of the files to read, and would be replaced by what is written. "

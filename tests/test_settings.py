@@ -384,6 +384,11 @@ WRONG = [
     ),
     ("notify_on", "never", "'never' is not allowed; give always or trouble."),
     ("metrics", " ", "' ' is not allowed; give the path of a .prom file."),
+    (
+        "metrics",
+        "leads.csv",
+        "'leads.csv' does not end in .prom, and the node exporter reads no other files; let its name end so.",
+    ),
     ("base_url", True, "true is not allowed; give an address such as https://example.org/path."),
 ]
 

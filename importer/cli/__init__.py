@@ -167,22 +167,31 @@ def check(
     from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_check
     from importer.findings import FindingList
+    from importer.gathering import gather
     from importer.importing import spooled
     from importer.intake import Selection
     from importer.places import refuse_bad_list
 
     loaded = _settings(context)
     settings = loaded.settings
+    # Nothing is sent, so a file that is still being written may be looked at.
+    gathered = gather(files).settled(time.time())
     if settings.problems:
-        refuse_bad_list(settings.problems, files)
+        refuse_bad_list(settings.problems, gathered.files)
     listing = FindingList() if settings.problems else nullcontext()
     with spooled(files, sys.stdin.buffer) as spool, listing as findings:
         report = check_files(
-            files, Selection.of(settings), spool=spool, limit=settings.limit, findings=findings
+            gathered.files,
+            Selection.of(settings),
+            spool=spool,
+            limit=settings.limit,
+            findings=findings,
+            found=gathered.found,
         )
         if findings and settings.problems:
             findings.write(settings.problems)
-    report.notices[:0] = loaded.notices
+    report.notices[:0] = [*loaded.notices, *gathered.notices]
+    report.refused[:0] = gathered.stuck
     address = settings.api_address() or "http://127.0.0.1:(any free port)"
     with reader_may_leave():
         show_check(Screen(), report, address, settings.problems)

@@ -19,7 +19,7 @@ from importer.console import LineLog, ProgressDisplay, Screen, Silent, log_repor
 from importer.errors import ImporterError, unexpected
 from importer.importing import import_files, run_name
 from importer.interrupts import Interrupts
-from importer.metrics import refuse_bad_metrics, write_metrics
+from importer.metrics import write_metrics
 from importer.notification import notify
 from importer.operations import utc_text
 from importer.report import ImportReport
@@ -65,8 +65,6 @@ async def serve(api: LocalApi, port: int) -> None:
 async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> int:
     """Import `files`, show it as the settings say, tell it elsewhere, and return the exit code."""
     settings = loaded.settings
-    if settings.metrics is not None:
-        refuse_bad_metrics(settings.metrics)
     # What was made until now stays to the end, and rows that come and go make no cycles: nearly all that the
     # collector looks at is there in vain.
     gc.freeze()

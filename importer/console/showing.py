@@ -117,6 +117,8 @@ def show_check(console: Console, report: CheckReport, base_url: str, listed: Pat
     """Print what `check` found, for 80 columns; `listed` is the file that has all of it."""
     for notice in report.notices:
         console.print(text(f"Note: {notice}", "yellow"))
+    for refused in report.refused:
+        console.print(text(_("Not checked: {reason}").format(reason=refused), "bold red"))
     for checked in report.inputs:
         where = _sheet(checked.source, checked.sheet)
         headers = f", headers in row {checked.header_row}" if checked.header_row > 1 else ""

@@ -243,6 +243,16 @@ class Settings(BaseSettings):
             raise ValueError(f"the address (not shown) {fault}")
         return value
 
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".prom":
+            raise ValueError(
+                f"{shown(value)} does not end in .prom, and the node exporter reads no other files; let its "
+                "name end so"
+            )
+        return value
+
     @field_validator("verbose")
     @classmethod
     def _check_volume(cls, value: bool, info: ValidationInfo) -> bool:
