@@ -14,17 +14,21 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from importer.adoption import adopted, refuse_unknown
+from importer.archiving import archive_files, refuse_bad_archive
+from importer.disks import stamp_of
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.failpoints import refuse_unsafe
+from importer.gathering import Gathered, gather
 from importer.identity import account_id
-from importer.intake import Identity, Input, Selection, open_inputs, path_of
+from importer.intake import Identity, Input, Opened, Selection, open_files, path_of
 from importer.interrupts import Interruption
 from importer.language import _
 from importer.ledger import Policy, RunStart
@@ -48,17 +52,27 @@ from importer.transport import Transport
 
 
 class Opening(Protocol):
-    """What opens the inputs of a run; :func:`importer.intake.open_inputs` does."""
+    """What opens the inputs of a run; :func:`importer.intake.open_files` does."""
 
     def __call__(
-        self, sources: Sequence[str], selection: Selection, *, spool: Path | None = None
-    ) -> tuple[list[Input], list[str]]:
+        self,
+        sources: Sequence[str],
+        selection: Selection,
+        *,
+        spool: Path | None = None,
+        found: Set[str] = frozenset(),
+    ) -> Opened:
         """Return the inputs, and what the person should know of them."""
 
 
 def system_time() -> Time:
     """Return the clocks of this machine, and chance that nobody foresees."""
     return Time(clock=time.time, timer=time.monotonic, chance=random.SystemRandom())
+
+
+def run_name(now: float) -> str:
+    """Return the name of a run that begins at `now`, seconds since the epoch; no other has it."""
+    return f"{utc_text(now)[:19]}Z-{secrets.token_hex(3)}"
 
 
 @contextmanager
@@ -106,25 +120,46 @@ async def import_files(
     time: Time | None = None,
     spool: Path | None = None,
     interrupts: Interruption | None = None,
-    opening: Opening = open_inputs,
+    opening: Opening = open_files,
+    name: str | None = None,
 ) -> ImportReport:
-    """Import the files named `sources`, and return what became of them.
+    """Import the files that `sources` name, folders and patterns too, and return what became of them.
 
-    `spool` is where the bytes of standard input are (:func:`spooled`); `interrupts` are heeded if given.
-    `opening` opens what is no file, too, if `sources` name such.
-    Raises :class:`importer.errors.ImporterError` for what keeps the run from beginning; nothing was sent
-    then. What stops it later is told in the report.
+    `spool` is where the bytes of standard input are (:func:`spooled`); `interrupts` are heeded if given;
+    `opening` opens what is no file, too, if `sources` name such; `name` is what the run is called, if not
+    :func:`run_name` is to say. Raises
+    :class:`importer.errors.ImporterError` for what keeps the run from beginning; nothing was sent then. What
+    stops it later is told in the report, and so is a file of a folder or pattern that cannot be read.
     """
     time = time or system_time()
     refuse_unsafe(settings.env)
     credentials, lacking = _credentials(settings)
+    gathered = await _gathered(sources, time)
+    stamps = {source: stamp_of(Path(source)) for source in gathered.files}
     with ExitStack() as stack:
-        inputs, found = opening(sources, Selection.of(settings), spool=spool)
+        opened = opening(gathered.files, Selection.of(settings), spool=spool, found=gathered.found)
+        inputs = opened.inputs
         paths = {given.path for given in inputs}
-        files = [source for source in sources if path_of(source) in paths]
+        files = [source for source in gathered.files if path_of(source) in paths]
         refuse_bad_places(
             files, settings.results, settings.summary, settings.ledger_path(), report=settings.report
         )
+        if settings.archive is not None and not settings.dry_run:
+            refuse_bad_archive(settings.archive, files)
+        now = time.clock()
+        report = ImportReport(
+            run=name or run_name(now),
+            environment=settings.env,
+            base_url=settings.api_address() or "",
+            files=files,
+            started_at=utc_text(now),
+            left=gathered.left,
+            refused=[*gathered.stuck, *opened.refused],
+            notices=[*notices, *lacking, *gathered.notices, *opened.notices],
+        )
+        if not files:
+            _conclude_nothing(report, settings, now)
+            return report
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
         if not settings.dry_run and (lock := _account_lock(settings, account)):
@@ -133,14 +168,8 @@ async def import_files(
         ledger = stack.enter_context(_ledger(settings, time.clock))
         told, unknown = _told_by_results(ledger, inputs, files, settings)
         async with _api(settings, credentials) as base_url:
-            report = ImportReport(
-                run=f"{utc_text(time.clock())[:19]}Z-{secrets.token_hex(3)}",
-                environment=settings.env,
-                base_url=base_url,
-                files=files,
-                started_at=utc_text(time.clock()),
-                notices=[*notices, *lacking, *found, *unknown, *_told_of(settings, new_ledger=new_ledger)],
-            )
+            report.base_url = base_url
+            report.notices += [*unknown, *_told_of(settings, new_ledger=new_ledger)]
             run = await ledger.begin_run(
                 RunStart(
                     name=report.run,
@@ -162,6 +191,7 @@ async def import_files(
                 rate=settings.rate,
                 limit=settings.limit,
                 told=told,
+                may_fail={path_of(source) for source in gathered.found},
             )
             runner = Runner(work, run=run, ledger=ledger, watcher=watcher, time=time)
             begun = time.timer()
@@ -174,8 +204,27 @@ async def import_files(
         report.totals, report.reasons = runner.totals, runner.reasons
         report.measured = runner.measurement.measured()
         report.finished_at = utc_text(time.clock())
-        await _conclude(report, runner, run, ledger, inputs, settings)
+        archive = None
+        if settings.archive is not None and not settings.dry_run:
+            today = date.fromtimestamp(time.clock()).isoformat()
+            archive = partial(archive_files, report, run, ledger, settings.archive, stamps, today)
+        await _conclude(report, runner, run, ledger, inputs, settings, archive)
     return report
+
+
+async def _gathered(sources: Sequence[str], time: Time) -> Gathered:
+    """Return the files to read, once those in folders have been looked at for long enough."""
+    gathering = gather(sources)
+    await time.pause(gathering.seconds_to_wait(time.clock()))
+    return gathering.settled(time.clock())
+
+
+def _conclude_nothing(report: ImportReport, settings: Settings, now: float) -> None:
+    """Conclude a run that found no file that it could import: the ledger has nothing to know of it."""
+    report.finished_at = utc_text(now)
+    report.exit_code = exit_code(report.totals, report.refused)
+    if settings.summary is not None:
+        write_summary(settings.summary, report.summary())
 
 
 async def _conclude(
@@ -185,19 +234,27 @@ async def _conclude(
     ledger: SqliteLedger,
     inputs: Sequence[Input],
     settings: Settings,
+    archive: Callable[[], None] | None,
 ) -> None:
-    """Write everything that a run leaves behind; what cannot be written keeps nothing else from being."""
-    stops = list(runner.stops)
+    """Write everything that a run leaves behind; what cannot be written keeps nothing else from being.
 
-    async def step(work: Callable[[], Awaitable[None]]) -> None:
+    Only with its results on disk is a file finished, so that `archive` may move it.
+    """
+    stops = list(runner.stops)
+    report.refused += runner.refused
+
+    async def step(work: Callable[[], Awaitable[None]]) -> bool:
+        done = False
         try:
             await work()
+            done = True
         except ImporterError as error:
             # A ledger that has failed says so at each step, and to whoever is told why the run stopped.
             if str(error) not in (*report.notices, *map(str, stops[:1])):
                 report.notices.append(str(error))
             stops.append(error)
-        report.exit_code = exit_code(report.totals, stops)
+        report.exit_code = exit_code(report.totals, [*stops, *report.refused])
+        return done
 
     async def compare() -> None:
         if (counted := ledger.count_outcomes(run)) != report.totals.outcomes:
@@ -219,6 +276,8 @@ async def _conclude(
 
     async def end() -> None:
         await ledger.end_run(run, report.summary(), report.details(), complete=runner.read_everything)
+        for source, place in report.archived.items():
+            await ledger.move_file(run, path_of(source), path_of(str(place)))
 
     async def summarise() -> None:
         if settings.summary is not None:
@@ -230,10 +289,11 @@ async def _conclude(
 
     await step(ledger.flush)
     await step(compare)
-    if not settings.dry_run:
-        await step(write)
+    written = not settings.dry_run and await step(write)
+    if written and archive is not None and runner.read_everything:
+        await step(partial(asyncio.to_thread, archive))
     report.stop = stops[0] if stops else None
-    report.stopped = str(stops[0]) if stops else None
+    report.stopped = str(report.stop) if report.stop else None
     await step(end)
     await step(summarise)
     await step(draw)

@@ -77,6 +77,8 @@ def write_files(
                 path, notices = _write_results(output)
             report.results.append(path)
             report.notices += notices
+            if settings.results is None:
+                report.written_for[source] = [path]
         try:
             retry_files, notices = _write_retry(output)
         except (SheetError, ResultsError) as error:
@@ -86,6 +88,8 @@ def write_files(
         else:
             report.retry_files += retry_files
             report.notices += notices
+            if settings.results is None:
+                report.written_for[source] += retry_files
     note_written(ledger, [*report.results, *report.retry_files])
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from importer.errors import ImporterError, InternalError
+from importer.errors import ImporterError, InternalError, UsageError
 from importer.measuring import Measured
 from importer.model import ErrorInfo, OutcomeName, Place, Totals
 
@@ -115,6 +115,18 @@ class ImportReport:
     results: list[Path] = field(default_factory=list)
     retry_files: list[Path] = field(default_factory=list)
     """The files with rows to mend, in the order of the inputs that have any."""
+
+    written_for: dict[str, list[Path]] = field(default_factory=dict)
+    """Of each file, the results and rows to mend that were written beside it."""
+
+    archived: dict[str, Path] = field(default_factory=dict)
+    """Of each file that was moved to the archive, where it is."""
+
+    left: list[str] = field(default_factory=list)
+    """Files that were found and are not complete, so that they are left for the next run."""
+
+    refused: list[UsageError] = field(default_factory=list)
+    """Why files that were found could not be imported; it kept no other from being."""
 
     notices: list[str] = field(default_factory=list)
     exit_code: int = 0

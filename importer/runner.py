@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -21,7 +21,7 @@ from importer.attempts import (
     Submitter,
     Surroundings,
 )
-from importer.errors import ImporterError, StoppedError, unexpected
+from importer.errors import ImporterError, SheetError, StoppedError, UsageError, unexpected
 from importer.intake import Identity, Input, entries_of
 from importer.language import _, in_figures
 from importer.ledger import Entry, Ledger, Policy
@@ -107,6 +107,9 @@ class Work:
     told: Told | None = None
     """What results that are adopted tell of the leads."""
 
+    may_fail: Set[str] = frozenset()
+    """Paths of files that keep no others from being imported when they cannot be read to their ends."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Time:
@@ -119,6 +122,8 @@ class Time:
     """Seconds that never go back."""
 
     chance: random.Random
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """Waits so many seconds."""
 
 
 class Runner:
@@ -130,6 +135,9 @@ class Runner:
         self.measurement = Measurement()
         self.stops: list[ImporterError] = []
         """Why the run stopped before its end: the first reason, and what came on top of it."""
+
+        self.refused: list[UsageError] = []
+        """Why files that may fail were not read to their ends."""
 
         self.read_everything = False
         """Whether every row of the inputs was read."""
@@ -212,10 +220,14 @@ class Runner:
                         yield pending
                     if self._hurried or (self._work.limit is not None and sent >= self._work.limit):
                         return
+            except SheetError as error:
+                if given.path not in self._work.may_fail:
+                    raise
+                self.refused.append(error)
             finally:
                 # A thread cannot be called back, and what it met is no longer of interest.
                 await asyncio.gather(ahead, return_exceptions=True)
-        self.read_everything = True
+        self.read_everything = not self.refused
 
     def _read(
         self, chunks: Iterator[list[tuple[Row, Lead | InvalidRow]]], sheet: int

@@ -216,14 +216,44 @@ def test_an_attempt_that_settled_its_row_has_no_line_of_its_own() -> None:
 
 def test_rows_that_did_not_end_well_have_a_line_each_when_it_is_asked_for() -> None:
     stream = io.StringIO()
-    log = log_into(stream, as_json=True, verbose=True)
+    log = log_into(stream, as_json=False, verbose=True)
     for outcome in OutcomeName:
         log.row_ended(RowEnded(Place("a.csv", "", 2), outcome, ERROR))
     log.row_ended(RowEnded(Place("a.csv", "S", 3), OutcomeName.IN_DOUBT))
+    assert lines_of(stream) == [
+        *(
+            f"22:13:20 warning a.csv, row 2: {name}: timeout, no answer came in time"
+            for name in ("invalid", "rejected", "failed", "in_doubt")
+        ),
+        "22:13:20 warning a.csv, sheet S, row 3: in_doubt",
+    ]
+
+
+def test_in_json_every_row_has_a_line_with_the_attempt_that_settled_it_when_it_is_asked_for() -> None:
+    stream = io.StringIO()
+    log = LineLog(stream, as_json=True, verbose=True, run="r-1", clock=lambda: NOON, timer=Hand())
+    log.attempt_ended(attempt(Created(Application(application_id="1", status="", created_at=""))))
+    log.row_ended(RowEnded(Place("leads.csv", "", 7), OutcomeName.CREATED))
+    log.row_ended(RowEnded(Place("leads.csv", "", 8), OutcomeName.EXISTING))
+    log.row_ended(RowEnded(Place("leads.csv", "", 9), OutcomeName.REJECTED, ERROR))
     lines = [json.loads(line) for line in lines_of(stream)]
-    assert [line["outcome"] for line in lines] == ["invalid", "rejected", "failed", "in_doubt", "in_doubt"]
-    assert lines[0]["message"] == "a.csv, row 2: invalid: timeout, no answer came in time"
-    assert (lines[4]["message"], lines[4]["code"]) == ("a.csv, sheet S, row 3: in_doubt", "")
+    assert lines[0] == {
+        "time": "2023-11-14T22:13:20.000Z",
+        "level": "info",
+        "event": "row",
+        "message": "leads.csv, row 7: created",
+        "run": "r-1",
+        "row": 7,
+        "source": "leads.csv",
+        "sheet": "",
+        "outcome": "created",
+        "attempt": 2,
+        "milliseconds": 13,
+        "code": "",
+        "request_id": "",
+    }
+    assert (lines[1]["outcome"], lines[1]["attempt"], lines[1]["milliseconds"]) == ("existing", 0, 0)
+    assert (lines[2]["level"], lines[2]["code"], lines[2]["request_id"]) == ("warning", "timeout", "q-1")
 
 
 def test_progress_is_told_after_some_seconds_and_not_more_often() -> None:

@@ -127,6 +127,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "pace": ("pace", "pace.health", "pace.limit", "pace.rules", "pace.window"),
         "report": ("report",),
         "intake": ("intake",),
+        "gathering": ("gathering",),
         "findings": ("findings",),
         "file_stamps": ("file_stamps",),
         "blanks": ("blanks",),
@@ -142,6 +143,8 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "adoption": ("adoption",),
         "doctor": ("doctor",),
         "advice": ("advice",),
+        "archiving": ("archiving",),
+        "metrics": ("metrics",),
     },
     # What a person sees of it, and the straight way, put together.
     {
@@ -155,7 +158,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         ),
         "page": ("page", "page.charts", "page.numbers"),
     },
-    {"importing": ("importing",)},
+    {"importing": ("importing",), "notification": ("notification",)},
     {
         "cli": (
             "cli",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from pydantic import SecretStr
 
 from importer.errors import InternalError, UsageError
 from importer.settings import (
@@ -95,6 +96,10 @@ def test_without_anything_given_the_defaults_are_those_of_the_contract(tmp_path:
         "dry_run": False,
         "summary": None,
         "report": None,
+        "archive": None,
+        "notify": None,
+        "notify_on": "always",
+        "metrics": None,
         "problems": None,
         "log_format": None,
         "lang": None,
@@ -154,6 +159,10 @@ VALUES = [
     ("dry_run", "yes", True),
     ("summary", "s.json", Path("s.json")),
     ("report", "r.html", Path("r.html")),
+    ("archive", "done", Path("done")),
+    ("notify", "https://example.org/hook?key=1", SecretStr("https://example.org/hook?key=1")),
+    ("notify_on", "trouble", "trouble"),
+    ("metrics", "m.prom", Path("m.prom")),
     ("problems", "p.csv", Path("p.csv")),
     ("log_format", "json", "json"),
     ("lang", "vi", "vi"),
@@ -375,6 +384,21 @@ WRONG = [
     ("proxy_from_environment", "x", "'x' is not allowed; give true or false."),
     ("config", "", "'' is not allowed; give the path of a TOML file."),
     ("profile", "", "'' is not allowed; give the name of a profile."),
+    ("archive", " ", "' ' is not allowed; give the path of a folder."),
+    ("notify", 3, "the address (not shown) is no address such as https://example.org/path."),
+    (
+        "notify",
+        "http://example.org/hook",
+        "the address (not shown) is not encrypted, which only an address of this computer may be; give an "
+        "https:// address.",
+    ),
+    ("notify_on", "never", "'never' is not allowed; give always or trouble."),
+    ("metrics", " ", "' ' is not allowed; give the path of a .prom file."),
+    (
+        "metrics",
+        "leads.csv",
+        "'leads.csv' does not end in .prom, and the node exporter reads no other files; let its name end so.",
+    ),
     ("base_url", True, "true is not allowed; give an address such as https://example.org/path."),
 ]
 
@@ -638,7 +662,10 @@ def test_the_secret_stays_out_of_the_log_of_pydantic_settings(
     [
         ("concurency = 3", ["'concurency' is no setting. Did you mean concurrency?"]),
         ("Base-URL = 3", ["'Base-URL' is no setting. Did you mean base_url?"]),
-        ("zebra = 3", ["'zebra' is no setting. The settings are adopt, attempts, base_url, client_key, "]),
+        (
+            "zebra = 3",
+            ["'zebra' is no setting. The settings are adopt, archive, attempts, base_url, client_key, "],
+        ),
         ('config = "x.toml"', ["'config' is no setting."]),
         ("[run]\nlimit = 3", ["'run' is no setting."]),
         ("limits = 1\nrates = 1", ["'limits' is no setting. Did you mean limit?", "'rates' is no setting."]),

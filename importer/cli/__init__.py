@@ -23,6 +23,7 @@ from importer.cli.init import init
 from importer.cli.loading import load
 from importer.cli.options import (
     Adopt,
+    Archive,
     Attempts,
     BaseUrl,
     Columns,
@@ -37,7 +38,10 @@ from importer.cli.options import (
     LedgerFile,
     Limit,
     LogFormat,
+    Metrics,
     NoRepair,
+    Notify,
+    NotifyOn,
     OnDoubt,
     Problems,
     Processes,
@@ -128,6 +132,10 @@ def run(
     adopt: Adopt = None,
     summary: Summary = None,
     report: Report = None,
+    archive: Archive = None,
+    notify: Notify = None,
+    notify_on: NotifyOn = None,
+    metrics: Metrics = None,
     log_format: LogFormat = None,
     quiet: Quiet = None,
     verbose: Verbose = None,
@@ -172,22 +180,31 @@ def check(
     from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_check
     from importer.findings import FindingList
+    from importer.gathering import gather
     from importer.importing import spooled
     from importer.intake import Selection
     from importer.places import refuse_bad_list
 
     loaded = _settings(context)
     settings = loaded.settings
+    # Nothing is sent, so a file that is still being written may be looked at.
+    gathered = gather(files).settled(time.time())
     if settings.problems:
-        refuse_bad_list(settings.problems, files)
+        refuse_bad_list(settings.problems, gathered.files)
     listing = FindingList() if settings.problems else nullcontext()
     with spooled(files, sys.stdin.buffer) as spool, listing as findings:
         report = check_files(
-            files, Selection.of(settings), spool=spool, limit=settings.limit, findings=findings
+            gathered.files,
+            Selection.of(settings),
+            spool=spool,
+            limit=settings.limit,
+            findings=findings,
+            found=gathered.found,
         )
         if findings and settings.problems:
             findings.write(settings.problems)
-    report.notices[:0] = loaded.notices
+    report.notices[:0] = [*loaded.notices, *gathered.notices]
+    report.refused[:0] = gathered.stuck
     address = settings.api_address() or _("http://127.0.0.1:(any free port)")
     with reader_may_leave():
         show_check(Screen(), report, address, settings.problems)

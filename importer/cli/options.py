@@ -41,7 +41,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="CSV (.csv .tsv .txt, also .gz; - for standard input), workbook (.xlsx .xlsm .xls .xlsb .ods).",
+        help="CSV (.csv .tsv .txt, also .gz; - for standard input), workbook (.xlsx .xlsm .xls .xlsb .ods), "
+        "a folder of them, or a pattern such as 'inbox/*.xlsx'.",
         show_default=False,
     ),
 ]
@@ -240,6 +241,43 @@ Adopt = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+Archive = Annotated[
+    Path | None,
+    typer.Option(
+        "--archive",
+        metavar="DIR",
+        help="Move files there that are done, with their results. Default: they stay.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        help="Post the totals there when the run has ended, to Slack, Mattermost and Google Chat, too. It is "
+        "a secret: better LEAD_IMPORTER_NOTIFY.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+NotifyOn = Annotated[
+    str | None,
+    typer.Option(
+        "--notify-on",
+        metavar="always|trouble",
+        help="Whether also a run is told of that went well. Default: always.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Figures of the run for Prometheus, as .prom for the node exporter's textfile collector.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Problems = Annotated[
     Path | None,
     typer.Option(
@@ -276,7 +314,7 @@ Quiet = Annotated[
     typer.Option(
         "--quiet",
         metavar="",
-        help="Say nothing when all went well.",
+        help="Say nothing when all went well, and all of it on standard error when not.",
         rich_help_panel=_OUTPUT,
         show_default=False,
     ),
@@ -286,7 +324,7 @@ Verbose = Annotated[
     typer.Option(
         "--verbose",
         metavar="",
-        help="Tell of every row that went wrong.",
+        help="Tell of every row that went wrong; in JSON of every row.",
         rich_help_panel=_OUTPUT,
         show_default=False,
     ),

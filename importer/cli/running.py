@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -15,12 +16,17 @@ from typing import TYPE_CHECKING
 import typer
 
 from importer.console import LineLog, ProgressDisplay, Screen, Silent, log_report, show_report
-from importer.importing import import_files
+from importer.errors import ImporterError, unexpected
+from importer.importing import import_files, run_name
 from importer.interrupts import Interrupts
+from importer.metrics import write_metrics
+from importer.notification import notify
+from importer.operations import utc_text
+from importer.report import ImportReport
 
 if TYPE_CHECKING:
     from importer.local_api import LocalApi
-    from importer.settings import Loaded
+    from importer.settings import Loaded, Settings
 
 
 @contextmanager
@@ -57,14 +63,18 @@ async def serve(api: LocalApi, port: int) -> None:
 
 
 async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> int:
-    """Import `files`, show it as the settings say, and return the exit code."""
+    """Import `files`, show it as the settings say, tell it elsewhere, and return the exit code."""
     settings = loaded.settings
     # What was made until now stays to the end, and rows that come and go make no cycles: nearly all that the
     # collector looks at is there in vain.
     gc.freeze()
     terminal = sys.stderr.isatty()
-    as_json = settings.log_format == "json" or (settings.log_format is None and not terminal)
-    log = LineLog(sys.stderr, as_json=as_json, verbose=settings.verbose)
+    # What a quiet run says is for a person: cron mails it.
+    as_json = settings.log_format == "json" or (
+        settings.log_format is None and not terminal and not settings.quiet
+    )
+    name = run_name(time.time())
+    log = LineLog(sys.stderr, as_json=as_json, verbose=settings.verbose, run=name)
     with Interrupts() as interrupts:
         with ExitStack() as stack:
             watcher: LineLog | Silent = log
@@ -75,9 +85,27 @@ async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> in
             ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
             if ticking is not None:
                 stack.callback(ticking.cancel)
-            report = await import_files(
-                files, settings, watcher=watcher, notices=loaded.notices, spool=spool, interrupts=interrupts
-            )
+            begun = utc_text(time.time())
+            try:
+                report = await import_files(
+                    files,
+                    settings,
+                    watcher=watcher,
+                    notices=loaded.notices,
+                    spool=spool,
+                    interrupts=interrupts,
+                    name=name,
+                )
+            except Exception as error:
+                failure = error if isinstance(error, ImporterError) else unexpected(error)
+                report = _not_begun(files, settings, name, begun, failure)
+                for notice in await _tell_elsewhere(report, settings):
+                    log.write("warning", "notice", notice)
+                if not as_json:
+                    raise failure from error
+                log.write("error", "failed", str(failure), exit_code=failure.exit_code)
+                return failure.exit_code
+        report.notices += await _tell_elsewhere(report, settings)
         if settings.quiet and report.exit_code == 0:
             return 0
         with reader_may_leave():
@@ -86,6 +114,43 @@ async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> in
             else:
                 show_report(Screen(stderr=settings.quiet), report, dry_run=settings.dry_run)
     return report.exit_code
+
+
+def _not_begun(
+    files: list[str], settings: Settings, name: str, begun: str, failure: ImporterError
+) -> ImportReport:
+    """Return what is told elsewhere of a run that could not begin."""
+    return ImportReport(
+        run=name,
+        environment=settings.env,
+        base_url=settings.api_address() or "",
+        files=files,
+        started_at=begun,
+        finished_at=utc_text(time.time()),
+        stopped=str(failure),
+        exit_code=failure.exit_code,
+    )
+
+
+async def _tell_elsewhere(report: ImportReport, settings: Settings) -> list[str]:
+    """Write the metrics and post the summary, as the settings say; return what could not be done.
+
+    A dry run is nobody else's business.
+    """
+    if settings.dry_run:
+        return []
+    failures = []
+    if settings.metrics is not None:
+        failures.append(write_metrics(settings.metrics, report, time.time()))
+    if settings.notify is not None and (settings.notify_on == "always" or report.exit_code != 0):
+        failures.append(
+            await notify(
+                settings.notify.get_secret_value(),
+                report,
+                proxy_from_environment=settings.proxy_from_environment,
+            )
+        )
+    return list(filter(None, failures))
 
 
 async def _tick(log: LineLog) -> None:

@@ -18,7 +18,7 @@ from importer.attempts import AttemptEnded
 from importer.console.pacing import Steady, differs_notably, in_words
 from importer.console.screen import STYLES, text
 from importer.language import _, in_figures, speaking, spoken
-from importer.model import InDoubt, OutcomeName, SetUpWrong, Totals, TryAgain
+from importer.model import InDoubt, OutcomeName, Place, SetUpWrong, Totals, TryAgain
 from importer.operations import utc_text
 from importer.pace import Hold
 from importer.printable import UNPRINTABLE, plain
@@ -35,7 +35,8 @@ class Silent(Watcher):
 class LineLog:
     """Writes lines to `stream`: text, or JSON objects with ``time``, ``level``, ``event`` and more.
 
-    With `verbose`, every attempt that brought no application and every row that did not end well has its own.
+    With `verbose`, every attempt that brought no application and every row that did not end well has its own;
+    in JSON every row, with the attempt that settled it. `run` is the name of the run, which each object has.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class LineLog:
         *,
         as_json: bool,
         verbose: bool = False,
+        run: str | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._as_json = as_json
         self._verbose = verbose
+        self._run = {} if run is None else {"run": run}
+        self._last_attempts: dict[Place, AttemptEnded] = {}
         self._clock = clock
         self._timer = timer
         self._totals = Totals()
@@ -64,7 +68,7 @@ class LineLog:
         moment = utc_text(self._clock())
         if self._as_json:
             line = json.dumps(
-                {"time": moment, "level": level, "event": event, "message": message, **more},
+                {"time": moment, "level": level, "event": event, "message": message, **self._run, **more},
                 ensure_ascii=False,
                 default=str,
             )
@@ -88,6 +92,8 @@ class LineLog:
         """See :class:`importer.runner.Watcher`."""
         self._trouble = trouble_of(attempt)
         self.tick()
+        if self._verbose and self._as_json:
+            self._last_attempts[attempt.pending.lead.place] = attempt
         if self._verbose and isinstance(attempt.ending, TryAgain | InDoubt | SetUpWrong):
             error = attempt.ending.error
             self.write(
@@ -108,17 +114,22 @@ class LineLog:
     def row_ended(self, row: RowEnded) -> None:
         """See :class:`importer.runner.Watcher`."""
         self.tick()
-        if self._verbose and row.outcome not in _UNREMARKABLE:
+        remarkable = row.outcome not in _UNREMARKABLE
+        if self._verbose and (self._as_json or remarkable):
+            last = self._last_attempts.pop(row.place, None)
             why = f": {row.error.code}, {row.error.message}" if row.error else ""
             self.write(
-                "warning",
+                "warning" if remarkable else "info",
                 "row",
                 f"{row.place}: {row.outcome}{why}",
                 row=row.place.row,
                 source=row.place.source,
                 sheet=row.place.sheet,
                 outcome=str(row.outcome),
+                attempt=last.number if last else 0,
+                milliseconds=round(last.seconds * 1000) if last else 0,
                 code=row.error.code if row.error else "",
+                request_id=row.error.request_id if row.error else "",
             )
 
     def stopping(self, reason: str) -> None:

@@ -245,6 +245,9 @@ class Ledger(Protocol):
         their rows, not their leads, are forgotten.
         """
 
+    async def move_file(self, run: int, path: str, to: str) -> None:
+        """Note that the file at `path`, which the run read, was moved `to` where it is found from now on."""
+
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:
         """Return how many rows of the run stand at each outcome now."""
 

@@ -170,6 +170,14 @@ class SqliteLedger:
             lambda connection: statements.end_run(connection, run, summary, details, complete=complete)
         )
 
+    async def move_file(self, run: int, path: str, to: str) -> None:
+        """See :meth:`importer.ledger.Ledger.move_file`."""
+        await self._open_writer.ask(
+            lambda connection: connection.execute(
+                "UPDATE sheet SET path = ? WHERE run = ? AND path = ?", (storable(to), run, storable(path))
+            )
+        )
+
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:
         """See :meth:`importer.ledger.Ledger.count_outcomes`."""
         return self._open_writer.call(lambda connection: statements.count_outcomes(connection, run))

@@ -18,6 +18,7 @@ from collections.abc import (
     Iterator,
     Mapping,
     Sequence,
+    Set,
     Sized,
 )
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from importer.attempts import AttemptEnded
 from importer.errors import SheetError, UsageError
 from importer.importing import Opening
 from importer.importing import import_files as import_sources
-from importer.intake import CHUNK_ROWS, Input, Selection, open_inputs, path_of
+from importer.intake import CHUNK_ROWS, Opened, Selection, open_files, path_of
 from importer.ledger.sqlite import SqliteLedger
 from importer.library.beside import Program, run_beside, run_in_thread
 from importer.library.leads import Take, open_leads
@@ -83,15 +84,19 @@ async def import_files(
     program = Program()
 
     def opening(
-        sources: Sequence[str], selection: Selection, *, spool: Path | None = None
-    ) -> tuple[list[Input], list[str]]:
-        inputs, notices = open_inputs(sources, selection, spool=spool)
-        if watcher is None:
-            return inputs, notices
-        return [
-            replace(found, sheet=replace(found.sheet, read=program.in_step(found.sheet.read)))
-            for found in inputs
-        ], notices
+        sources: Sequence[str],
+        selection: Selection,
+        *,
+        spool: Path | None = None,
+        found: Set[str] = frozenset(),
+    ) -> Opened:
+        opened = open_files(sources, selection, spool=spool, found=found)
+        if watcher is not None:
+            opened.inputs = [
+                replace(given, sheet=replace(given.sheet, read=program.in_step(given.sheet.read)))
+                for given in opened.inputs
+            ]
+        return opened
 
     return await _import(program, sources, opening, _settings(settings, options), _Relay(program, watcher))
 
@@ -134,9 +139,13 @@ async def import_leads(
     height = len(leads) if isinstance(leads, Sized) else 0
 
     def opening(
-        sources: Sequence[str], selection: Selection, *, spool: Path | None = None
-    ) -> tuple[list[Input], list[str]]:
-        return [open_leads(source, take, selection, height=height) for source in sources], []
+        sources: Sequence[str],
+        selection: Selection,
+        *,
+        spool: Path | None = None,
+        found: Set[str] = frozenset(),
+    ) -> Opened:
+        return Opened([open_leads(source, take, selection, height=height) for source in sources])
 
     relay = _Relay(program, watcher, leads_of_program=True)
     return await _import(program, [name], opening, found, relay)

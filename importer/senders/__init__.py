@@ -29,7 +29,7 @@ _MANY_REQUESTS = 8
 # Of one run, which by itself has something to do for each row, too: more of them would wait for it.
 _MOST_PROCESSES = 4
 
-_SECRETS = {"LEAD_IMPORTER_CLIENT_KEY", "LEAD_IMPORTER_CLIENT_SECRET"}
+_SECRETS = {"LEAD_IMPORTER_CLIENT_KEY", "LEAD_IMPORTER_CLIENT_SECRET", "LEAD_IMPORTER_NOTIFY"}
 
 # Less than the transport keeps a connection for.
 _IDLE_SECONDS = 2.0

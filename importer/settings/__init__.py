@@ -204,6 +204,22 @@ class Settings(BaseSettings):
     report: Annotated[_File | None, Field(description=marked("the path of a file that ends in .html"))] = None
     """Where the report of the run goes as a page."""
 
+    archive: Annotated[_File | None, Field(description=marked("the path of a folder"))] = None
+    """Where finished files go with their results; without it, they stay."""
+
+    notify: Annotated[
+        SecretStr | None, Field(description=marked("an address such as https://example.org/hook"))
+    ] = None
+    """Where the totals are posted when a run has ended. It is a secret: whoever has it can post there."""
+
+    notify_on: Annotated[Literal["always", "trouble"], Field(description=marked("always or trouble"))] = (
+        "always"
+    )
+    """Whether a run is told of that ended with exit code 0."""
+
+    metrics: Annotated[_File | None, Field(description=marked("the path of a .prom file"))] = None
+    """Where figures of the run go for Prometheus."""
+
     problems: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Where a check lists everything that it finds about single rows."""
 
@@ -256,6 +272,23 @@ class Settings(BaseSettings):
                     ).format(value=shown(value), environment=environment, chosen=chosen)
                 )
         return address
+
+    @field_validator("notify")
+    @classmethod
+    def _check_notify(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and (fault := address_fault(value.get_secret_value(), with_query=True)):
+            raise ValueError(f"the address (not shown) {fault}")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".prom":
+            raise ValueError(
+                f"{shown(value)} does not end in .prom, and the node exporter reads no other files; let its "
+                "name end so"
+            )
+        return value
 
     @field_validator("verbose")
     @classmethod
@@ -406,9 +439,10 @@ def _read_from(settings: Settings) -> Iterator[str]:
 
 def _validated(given: Mapping[str, Given]) -> Settings:
     values: dict[str, Any] = {option: found.value for option, found in given.items()}
-    if isinstance(values.get("client_secret"), str):
-        # From here on others handle it, and pydantic-settings can be told to log what it is given.
-        values["client_secret"] = SecretStr(values["client_secret"])
+    for option in ("client_secret", "notify"):
+        if isinstance(values.get(option), str):
+            # From here on others handle it, and pydantic-settings can be told to log what it is given.
+            values[option] = SecretStr(values[option])
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -422,7 +456,12 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
     reason = str(detail.get("ctx", {}).get("error", ""))
     if reason:
         return f"{place}: {reason}."
-    shows = {"client_key": _hidden, "client_secret": _hidden, "base_url": shown_address}
+    shows = {
+        "client_key": _hidden,
+        "client_secret": _hidden,
+        "notify": _hidden,
+        "base_url": shown_address,
+    }
     value = shows.get(option, shown)(given[option].value)
     allowed = Settings.model_fields[option].description or ""
     return _("{place}: {value} is not allowed; give {allowed}.").format(

@@ -18,7 +18,7 @@ import platformdirs
 from pydantic_settings import BaseSettings
 
 from importer.errors import UsageError
-from importer.settings.sources import CREDENTIALS, Given, Kind, Source, is_open, refuse_foreign, unreadable
+from importer.settings.sources import SECRETS, Given, Kind, Source, is_open, refuse_foreign, unreadable
 
 FILE_NAME = "lead-importer.toml"
 
@@ -100,7 +100,7 @@ def read_file(settings: type[BaseSettings], path: Path, *, named_by: str | None)
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from None
     read = _parse(settings, path, entries)
-    if is_open(status) and any(CREDENTIALS & given.keys() for given in (read.top, *read.profiles.values())):
+    if is_open(status) and any(SECRETS & given.keys() for given in (read.top, *read.profiles.values())):
         raise UsageError(
             f"{path} holds credentials, and others on this computer may read it. "
             f"Make it yours alone: chmod 600 {path}"

@@ -27,6 +27,9 @@ from importer.language import _
 PREFIX = "LEAD_IMPORTER_"
 CREDENTIALS = frozenset({"client_key", "client_secret"})
 
+SECRETS = CREDENTIALS | {"notify"}
+"""What stands in no file that others may read. (Whoever has the address of a hook can post there.)"""
+
 # A variable as unlike as this to any option belongs to somebody else.
 _LIKENESS = 0.8
 
@@ -104,7 +107,7 @@ def from_env_file(
     }
     if given:
         refuse_foreign(path, path.stat(), "give its variables in the environment instead")
-    notices = _tighten(path) if CREDENTIALS & given.keys() and is_open(path.stat()) else ()
+    notices = _tighten(path) if SECRETS & given.keys() and is_open(path.stat()) else ()
     return Source(Kind.ENV_FILE, str(path), given), variables, notices
 
 

@@ -85,8 +85,11 @@ def shown_address(address: object) -> str:
     return "the address (not shown)" if "@" in str(address) else shown(address)
 
 
-def address_fault(address: str) -> str:
-    """Return what keeps `address` from being a base URL, to be said after it; empty when nothing does."""
+def address_fault(address: str, *, with_query: bool = False) -> str:
+    """Return what keeps `address` from being a base URL, to be said after it; empty when nothing does.
+
+    `with_query` says that it may have a query, as the address of a hook does.
+    """
     if "\\" in address or " " in address or not address.isprintable():
         return _("has a blank, a backslash or an invisible sign in it")
     try:
@@ -97,8 +100,10 @@ def address_fault(address: str) -> str:
     if parts.scheme not in ("https", "http") or not host or port == 0:
         return _("is no address such as https://example.org/path")
     if "@" in parts.netloc:
+        if with_query:
+            return _("has a user name in it; remove it")
         return _("has a user name in it; remove it, the API is called with a client key")
-    if "?" in address or "#" in address:
+    if not with_query and ("?" in address or "#" in address):
         return _("has a query or a fragment in it; end it before the ? or #")
     if parts.scheme == "http" and not _is_loopback(host):
         return _("is not encrypted, which only an address of this computer may be; give an https:// address")
