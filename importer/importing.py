@@ -120,7 +120,7 @@ async def import_files(
     time: Time | None = None,
     spool: Path | None = None,
     interrupts: Interruption | None = None,
-    opening: Opening = open_files,
+    opening: Opening | None = None,
     name: str | None = None,
 ) -> ImportReport:
     """Import the files that `sources` name, folders and patterns too, and return what became of them.
@@ -137,7 +137,7 @@ async def import_files(
     gathered = await _gathered(sources, time)
     stamps = {source: stamp_of(Path(source)) for source in gathered.files}
     with ExitStack() as stack:
-        opened = opening(gathered.files, Selection.of(settings), spool=spool, found=gathered.found)
+        opened = (opening or open_files)(gathered.files, Selection.of(settings), spool=spool, found=gathered.found)
         inputs = opened.inputs
         paths = {given.path for given in inputs}
         files = [source for source in gathered.files if path_of(source) in paths]
