@@ -137,7 +137,9 @@ async def import_files(
     gathered = await _gathered(sources, time)
     stamps = {source: stamp_of(Path(source)) for source in gathered.files}
     with ExitStack() as stack:
-        opened = (opening or open_files)(gathered.files, Selection.of(settings), spool=spool, found=gathered.found)
+        opened = (opening or open_files)(
+            gathered.files, Selection.of(settings), spool=spool, found=gathered.found
+        )
         inputs = opened.inputs
         paths = {given.path for given in inputs}
         files = [source for source in gathered.files if path_of(source) in paths]
