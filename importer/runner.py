@@ -323,7 +323,7 @@ class Runner:
                         _(
                             "The API asks to wait {seconds} seconds ({error}). Start the import again "
                             "after that."
-                        ).format(seconds=in_figures(round(seconds)), error=_answered(error))
+                        ).format(seconds=in_figures(seconds), error=_answered(error))
                     )
                 )
             case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
