@@ -273,6 +273,20 @@ def test_what_a_link_leads_to_is_archived_not_the_link(
     assert (tmp_path / "done" / "link.csv").read_bytes() == (tmp_path / "away.csv").read_bytes()
 
 
+def test_a_file_that_appears_in_the_archive_at_the_last_moment_is_not_replaced(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads(inbox / "a.csv")
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done" / "a.csv").write_text("of another run")
+    monkeypatch.setattr("importer.archiving.os.path.lexists", lambda path: False)
+    ended = command("run", "inbox", *local(api, tmp_path, "--archive", "done"))
+    assert ended.code == 2
+    assert "cannot be moved to done (File exists)" in ended.errors
+    assert (tmp_path / "done" / "a.csv").read_text() == "of another run"
+    assert (inbox / "a.csv").exists()
+
+
 def test_a_file_that_cannot_be_moved_is_told_and_keeps_no_other(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
