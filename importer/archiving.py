@@ -34,10 +34,10 @@ UNFINISHED = frozenset({OutcomeName.FAILED, OutcomeName.NOT_ATTEMPTED, OutcomeNa
 """Outcomes that another run with the same file, or ``resolve``, may change."""
 
 
-def refuse_bad_archive(archive: Path, files: Sequence[str]) -> None:
+def refuse_bad_archive(archive: Path) -> None:
     """Make the folder `archive` if need be. Raises :class:`UsageError` if nothing could be moved there."""
     try:
-        archive.mkdir(exist_ok=True)
+        archive.mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(
             _("--archive {folder} is no folder and cannot be made one ({reason}). Name another one.").format(
@@ -50,11 +50,18 @@ def refuse_bad_archive(archive: Path, files: Sequence[str]) -> None:
                 folder=archive
             )
         )
-    for source in files:
-        if source != STANDARD_INPUT and Path(source).parent.resolve() == archive.resolve():
-            raise UsageError(
-                _("{file} is in the folder of --archive already. Name another folder.").format(file=source)
-            )
+
+
+def strange_results(archive: Path, ledger: Ledger) -> Path | None:
+    """Return the newest results in `archive` if the ledger has not written any under that name, else None.
+
+    Beside files that come with a new name every night, no results tell that a ledger is lost; these do.
+    """
+    stamps = {path: stamp for path in archive.glob("*.results*") if (stamp := stamp_of(path))}
+    newest = max(stamps, key=lambda path: stamps[path][1], default=None)
+    if newest is None or ledger.stamp_written(str(newest.resolve())) is not None:
+        return None
+    return newest
 
 
 def archive_files(
@@ -72,7 +79,7 @@ def archive_files(
     :class:`ResultsError` in the end if a file could not be moved.
     """
     failures = []
-    for source in _finished(report, run, ledger):
+    for source in _finished(report, run, ledger, archive):
         if stamp_of(Path(source)) != stamps[source]:
             report.notices.append(
                 _(
@@ -115,8 +122,13 @@ def free_names(stem: str, names: Sequence[str], is_taken: Callable[[str], bool],
     return next(free for free in marked if not any(map(is_taken, free)))
 
 
-def _finished(report: ImportReport, run: int, ledger: Ledger) -> list[str]:
-    files = [source for source in report.files if source != STANDARD_INPUT]
+def _finished(report: ImportReport, run: int, ledger: Ledger, archive: Path) -> list[str]:
+    files = [
+        source
+        for source in report.files
+        # Rows to mend that were mended in the archive stay there.
+        if source != STANDARD_INPUT and Path(source).parent.resolve() != archive.resolve()
+    ]
     if not any(report.totals.outcomes[outcome] for outcome in UNFINISHED):
         return files
     return [

@@ -90,11 +90,15 @@ class Gathering:
     _places: Sequence[_Place]
 
     def seconds_to_wait(self, now: float) -> float:
-        """Return how long to wait before the second look: 0 if nothing found was changed lately.
+        """Return how long to wait before the second look: 0 if no file that may be complete is young.
 
         `now` is in seconds since the epoch.
         """
-        changed = [candidate.stamp[1] / 1e9 for candidate in self._candidates() if candidate.stamp]
+        changed = [
+            candidate.stamp[1] / 1e9
+            for candidate in self._candidates()
+            if candidate.stamp and _why_incomplete(candidate.path) is None
+        ]
         return LOOK_AGAIN_SECONDS if any(now - moment < YOUNG_SECONDS for moment in changed) else 0.0
 
     def settled(self, now: float) -> Gathered:

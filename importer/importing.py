@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from importer.adoption import adopted, refuse_unknown
-from importer.archiving import archive_files, refuse_bad_archive
+from importer.archiving import archive_files, refuse_bad_archive, strange_results
 from importer.disks import stamp_of
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.failpoints import refuse_unsafe
@@ -147,7 +147,7 @@ async def import_files(
             files, settings.results, settings.summary, settings.ledger_path(), report=settings.report
         )
         if settings.archive is not None and not settings.dry_run:
-            refuse_bad_archive(settings.archive, files)
+            refuse_bad_archive(settings.archive)
         now = time.clock()
         report = ImportReport(
             run=name or run_name(now),
@@ -386,7 +386,25 @@ def _told_by_results(
     selection = Selection.of(settings)
     told = adopted(settings.adopt, inputs, selection) if settings.adopt else None
     taken = {path.resolve() for path in settings.adopt}
-    notices = []
+    notices: list[str] = []
+
+    def check(results: Path, *, to_be_replaced: bool = False) -> None:
+        if results.resolve() in taken:
+            return
+        try:
+            refuse_unknown(
+                ledger,
+                results,
+                selection,
+                told,
+                environment=settings.env,
+                to_be_replaced=to_be_replaced,
+            )
+        except UsageError as error:
+            if not settings.dry_run:
+                raise
+            notices.append(str(error))
+
     for source in files:
         targets = {settings.results} if settings.results else set()
         if not is_of_program(source):
@@ -395,21 +413,9 @@ def _told_by_results(
         # The leads themselves, where they came back with their outcomes beside them.
         own = {Path(source) for given in inputs if given.path == path_of(source) and given.with_outcomes}
         for results in sorted({*targets, *own, *other_results(source)}):
-            if results.resolve() in taken:
-                continue
-            try:
-                refuse_unknown(
-                    ledger,
-                    results,
-                    selection,
-                    told,
-                    environment=settings.env,
-                    to_be_replaced=results in targets,
-                )
-            except UsageError as error:
-                if not settings.dry_run:
-                    raise
-                notices.append(str(error))
+            check(results, to_be_replaced=results in targets)
+    if settings.archive is not None and (strange := strange_results(settings.archive, ledger)):
+        check(strange)
     return told, notices
 
 

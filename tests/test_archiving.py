@@ -110,8 +110,11 @@ def test_rows_to_mend_are_mended_in_the_archive(
     command("run", "inbox", *local(api, tmp_path, "--archive", "done"))
     retry = tmp_path / "done" / "a.retry.csv"
     retry.write_text(retry.read_text(encoding="utf-8-sig").replace("6,,", "6,Bo,"), encoding="utf-8")
-    assert command("run", "done/a.retry.csv", *local(api, tmp_path)).code == 0
+    assert command("run", "done/a.retry.csv", *local(api, tmp_path, "--archive", "done")).code == 0
     assert customers(api) == ["6"]
+    assert names(tmp_path / "done") == {
+        *("a.csv", "a.results.csv", "a.retry.csv", "a.retry.results.csv"),
+    }
 
 
 def test_the_same_name_every_night_replaces_nothing_in_the_archive(
@@ -151,6 +154,33 @@ def test_a_file_with_a_row_that_another_run_or_a_person_may_settle_stays(
     assert names(inbox) == set()
 
 
+def test_results_in_the_archive_tell_that_the_ledger_is_lost(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    leads(inbox / "monday.csv")
+    options = local(api, tmp_path, "--archive", "done")
+    command("run", "inbox", *options)
+    kept = (tmp_path / "ledger.sqlite3").read_bytes()
+    # A spreadsheet that saves them with other ids takes nothing away from what this ledger knows.
+    results = tmp_path / "done" / "monday.results.csv"
+    content = results.read_bytes()
+    results.write_bytes(content.replace(api.applications[0].id.encode(), b"1.4E+17"))
+    leads(inbox / "tuesday.csv", first=2000)
+    assert command("run", "inbox", *options).code == 0
+    results.write_bytes(content)
+    (tmp_path / "ledger.sqlite3").unlink()
+    leads(inbox / "wednesday.csv", first=3000)
+    ended = command("run", "inbox", *options)
+    assert ended.code == 2
+    assert "that the ledger does not know" in ended.errors
+    assert len(customers(api)) == 4
+    # An older copy, from before Tuesday, is no better.
+    (tmp_path / "ledger.sqlite3").write_bytes(kept)
+    aged(results)
+    assert command("run", "inbox", *options).code == 2
+    assert len(customers(api)) == 4
+
+
 @pytest.mark.parametrize("option", [["--limit", "1"], ["--dry-run"]])
 def test_what_was_not_read_to_its_end_or_only_tried_stays(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path, option: list[str]
@@ -172,7 +202,6 @@ def test_results_that_were_to_be_elsewhere_stay_there(
 @pytest.mark.parametrize(
     ("archive", "words"),
     [
-        ("inbox", "is in the folder of --archive already"),
         ("file", "is no folder"),
         ("no/such", "is no folder"),
     ],
@@ -186,6 +215,16 @@ def test_an_archive_that_cannot_be_one_is_refused_before_anything_is_sent(
     assert ended.code == 2
     assert words in ended.errors
     assert customers(api) == []
+
+
+def test_an_archive_that_nobody_may_write_is_refused_before_anything_is_sent(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads(inbox / "a.csv")
+    monkeypatch.setattr("importer.archiving.os.access", lambda path, mode: Path(path).name != "done")
+    ended = command("run", "inbox", *local(api, tmp_path, "--archive", "done"))
+    assert (ended.code, customers(api)) == (2, [])
+    assert "this user may not write there" in ended.errors
 
 
 def test_a_file_that_was_replaced_while_it_was_imported_is_not_moved(
@@ -232,6 +271,20 @@ def test_what_a_link_leads_to_is_archived_not_the_link(
     assert command("run", "inbox", *local(api, tmp_path, "--archive", "done")).code == 0
     assert not (tmp_path / "done" / "link.csv").is_symlink()
     assert (tmp_path / "done" / "link.csv").read_bytes() == (tmp_path / "away.csv").read_bytes()
+
+
+def test_a_file_that_appears_in_the_archive_at_the_last_moment_is_not_replaced(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leads(inbox / "a.csv")
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done" / "a.csv").write_text("of another run")
+    monkeypatch.setattr("importer.archiving.os.path.lexists", lambda path: False)
+    ended = command("run", "inbox", *local(api, tmp_path, "--archive", "done"))
+    assert ended.code == 2
+    assert "cannot be moved to done (File exists)" in ended.errors
+    assert (tmp_path / "done" / "a.csv").read_text() == "of another run"
+    assert (inbox / "a.csv").exists()
 
 
 def test_a_file_that_cannot_be_moved_is_told_and_keeps_no_other(

@@ -155,6 +155,14 @@ def test_a_second_look_is_worth_a_wait_only_where_a_file_was_changed_lately(
     assert gather([str(tmp_path / "b.csv")]).seconds_to_wait(NOW) == 0.0
 
 
+def test_nobody_waits_for_a_file_that_is_left_anyway(tmp_path: Path) -> None:
+    filled(tmp_path, "a.csv")
+    write_leads(tmp_path / "b.csv.part", 1)
+    write_leads(tmp_path / "c.csv", 1)
+    (tmp_path / "~$c.csv").touch()
+    assert gather([str(tmp_path)]).seconds_to_wait(NOW) == 0.0
+
+
 @pytest.mark.parametrize("change", ["size", "time"])
 def test_a_file_that_changes_between_two_looks_is_left_for_the_next_run(tmp_path: Path, change: str) -> None:
     filled(tmp_path, "a.csv", "growing.csv")

@@ -103,7 +103,9 @@ def _root(
     "lead-importer run leads.csv --env production --summary totals.json\n\n"
     "    for real; run it again at any time: what was created is not sent again\n\n"
     "lead-importer run leads.csv --map phone='Di động' --limit 10\n\n"
-    "    one column named by hand, the first ten leads only"
+    "    one column named by hand, the first ten leads only\n\n"
+    "lead-importer run inbox --env production --archive done --quiet\n\n"
+    "    every night: all files of a folder, and not a word unless there is trouble"
 )
 def run(
     context: typer.Context,

@@ -45,6 +45,8 @@ def _shown(settings: Settings, option: str) -> str:
         return _credential(value.get_secret_value() if value else "", settings, tail=False)
     if option == "client_key":
         return _credential(value or "", settings, tail=True)
+    if option == "notify":
+        return "given, not shown"
     if option == "base_url":
         return settings.api_address() or "of the local lead API that a run starts"
     if option == "ledger":
