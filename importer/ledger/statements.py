@@ -10,7 +10,7 @@ from importer.failpoints import Point
 from importer.ledger import LeadState
 from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import outcome_in, packed_error, packed_json
-from importer.model import ErrorInfo, OutcomeName
+from importer.model import IMPORT_OUTCOMES, ErrorInfo, OutcomeName
 
 SCHEMA_VERSION = 3
 
@@ -157,7 +157,7 @@ def last_run(connection: sqlite3.Connection, path: str) -> int | None:
 
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
     """Return how many rows of a run stand at each outcome."""
-    counts = dict.fromkeys(OutcomeName, 0)
+    counts = dict.fromkeys(IMPORT_OUTCOMES, 0)
     # Entry by entry, since to group all leads SQLite would sort them first, in memory and on disk.
     for position, outcome, least, most, rows in connection.execute(f"{_ENTRIES} GROUP BY position", (run,)):
         ends = [(least, rows)]
