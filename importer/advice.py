@@ -15,6 +15,8 @@ MEANINGS = {
     OutcomeName.FAILED: "not created, for certain: send it again",
     OutcomeName.IN_DOUBT: "sent without an answer to trust: it may exist",
     OutcomeName.NOT_ATTEMPTED: "not sent: the run stopped before it",
+    OutcomeName.UPDATED: "sent, and the API has set the status",
+    OutcomeName.UNCHANGED: "known to be so already; nothing was sent",
 }
 """What each outcome means, in a few words."""
 

@@ -14,12 +14,13 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from importer.access import account_held, api_of, credentials_of, ledger_of, transport_of
 from importer.adoption import adopted, refuse_unknown
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.failpoints import refuse_unsafe
@@ -27,7 +28,6 @@ from importer.identity import account_id
 from importer.intake import Identity, Input, Selection, open_inputs, path_of
 from importer.interrupts import Interrupts
 from importer.ledger import Policy, RunStart
-from importer.ledger.locks import ProcessLock, account_lock
 from importer.ledger.sqlite import SqliteLedger
 from importer.ledger.told import Told
 from importer.model import OutcomeName
@@ -36,17 +36,21 @@ from importer.outputs import write_files
 from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
-from importer.runner import Runner, Time, Watcher, Work
-from importer.senders import SenderProcesses, fitting_processes
-from importer.settings import Settings, default_ledger_path
+from importer.runner import Pool, Runner, Time, Watcher, Work
+from importer.senders import SenderProcesses
+from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
-from importer.signing import Credentials
 from importer.transport import Transport
 
 
 def system_time() -> Time:
     """Return the clocks of this machine, and chance that nobody foresees."""
     return Time(clock=time.time, timer=time.monotonic, chance=random.SystemRandom())
+
+
+def run_name(now: float) -> str:
+    """Return a name for a run that begins `now`, in seconds since the epoch, like no other."""
+    return f"{utc_text(now)[:19]}Z-{secrets.token_hex(3)}"
 
 
 @contextmanager
@@ -103,7 +107,7 @@ async def import_files(
     """
     time = time or system_time()
     refuse_unsafe(settings.env)
-    credentials, lacking = _credentials(settings)
+    credentials, lacking = credentials_of(settings)
     with ExitStack() as stack:
         inputs, found = open_inputs(sources, Selection.of(settings), spool=spool)
         paths = {given.path for given in inputs}
@@ -111,14 +115,12 @@ async def import_files(
         refuse_bad_places(files, settings.results, settings.summary, settings.ledger_path())
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
-        if not settings.dry_run and (lock := _account_lock(settings, account)):
-            _acquire(lock)
-            stack.callback(lock.release)
-        ledger = stack.enter_context(_ledger(settings, time.clock))
+        stack.enter_context(account_held(settings, account))
+        ledger = stack.enter_context(ledger_of(settings, time.clock))
         told, unknown = _told_by_results(ledger, inputs, files, settings)
-        async with _api(settings, credentials) as base_url:
+        async with api_of(settings, credentials) as base_url:
             report = ImportReport(
-                run=f"{utc_text(time.clock())[:19]}Z-{secrets.token_hex(3)}",
+                run=run_name(time.clock()),
                 environment=settings.env,
                 base_url=base_url,
                 files=files,
@@ -149,9 +151,10 @@ async def import_files(
             )
             runner = Runner(work, run=run, ledger=ledger, watcher=watcher, time=time)
             begun = time.timer()
-            async with _transport(base_url, settings, inputs) as transport:
+            rows = sum(given.sheet.height for given in inputs)
+            async with transport_of(base_url, settings, rows) as transport:
                 if interrupts is not None:
-                    interrupts.attach(runner.stop, partial(_hurry, runner, transport))
+                    interrupts.attach(runner.stop, partial(hurry, runner, transport))
                 await runner.run(None if settings.dry_run else transport, credentials)
             report.seconds = time.timer() - begun
         report.totals, report.reasons = runner.totals, runner.reasons
@@ -212,75 +215,14 @@ async def _conclude(
     await step(summarise)
 
 
-@asynccontextmanager
-async def _transport(
-    base_url: str, settings: Settings, inputs: Sequence[Input]
-) -> AsyncIterator[Transport | SenderProcesses]:
-    """Yield what sends: this process, or where there is much to send, others that it starts."""
-    given: dict[str, Any] = {
-        "base_url": base_url,
-        "connections": settings.concurrency,
-        "answer_seconds": settings.timeout,
-        "proxy_from_environment": settings.proxy_from_environment,
-    }
-    rows = sum(one.sheet.height for one in inputs)
-    processes = settings.processes or fitting_processes(rows, settings.concurrency, settings.rate)
-    async with AsyncExitStack() as stack:
-        transport: Transport | SenderProcesses | None = None
-        if processes > 1 and not settings.dry_run:
-            # A system that has no room for another process may have some for the import.
-            with suppress(OSError):
-                transport = await stack.enter_async_context(SenderProcesses(processes, **given))
-        if transport is None:
-            transport = await stack.enter_async_context(Transport(**given))
-        yield transport
-
-
-def _hurry(runner: Runner, transport: Transport | SenderProcesses) -> None:
-    runner.hurry()
+def hurry(pool: Pool[Any], transport: Transport | SenderProcesses) -> None:
+    """Wait no longer: neither for answers nor for the rest of the rows."""
+    pool.hurry()
     transport.abandon()
 
 
 def _counted(outcomes: dict[OutcomeName, int]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or "nothing"
-
-
-def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
-    try:
-        credentials = settings.credentials()
-    except UsageError:
-        if not settings.dry_run:
-            raise
-        return Credentials("", b""), ["Without credentials, leads of earlier runs are not recognised."]
-    if credentials is None:
-        from importer.local_api import LOCAL_CREDENTIALS
-
-        credentials = LOCAL_CREDENTIALS
-    return credentials, []
-
-
-def _account_lock(settings: Settings, account: str) -> ProcessLock | None:
-    """Return the lock that keeps two ledgers from importing into one account side by side.
-
-    A local API is an account of its own, and the one that a run starts for itself needs no lock.
-    """
-    state = default_ledger_path().parent
-    if settings.env != "local":
-        return account_lock(state, account, settings.env)
-    if settings.base_url is None:
-        return None
-    return account_lock(state, account_id(settings.base_url), settings.env)
-
-
-def _acquire(lock: ProcessLock) -> None:
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise UsageError(
-            f"The lock of the account cannot be taken ({error.strerror or error}: {error.filename}). Remove "
-            "that file if it is not yours, or let the environment variable XDG_STATE_HOME name a folder of "
-            "yours."
-        ) from error
 
 
 def _told_by_results(
@@ -326,42 +268,3 @@ def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
     if settings.duplicates == "send":
         told.append("With --duplicates send, every run sends every row, also those that were created before.")
     return told
-
-
-@contextmanager
-def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLedger]:
-    """Open the ledger; for a dry run, a copy of it that is thrown away."""
-    path = settings.ledger_path()
-    if settings.ledger is None:
-        # A folder that was named and is not there is a slip of the pen: a new ledger would know of nothing.
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise UsageError(
-                f"The folder {path.parent} for the ledger cannot be made ({error.strerror}). "
-                "Give another place with --ledger."
-            ) from error
-    if not settings.dry_run:
-        with SqliteLedger(path, clock=clock) as ledger:
-            yield ledger
-        return
-    with tempfile.TemporaryDirectory(prefix="lead-importer-") as folder:
-        copy = Path(folder) / "ledger.sqlite3"
-        if path.exists():
-            with SqliteLedger(path, clock=clock) as original:
-                original.close_and_copy(copy)
-        with SqliteLedger(copy, clock=clock) as ledger:
-            yield ledger
-
-
-@asynccontextmanager
-async def _api(settings: Settings, credentials: Credentials) -> AsyncIterator[str]:
-    """Yield the base URL; for the environment `local`, that of a local API started for this run."""
-    address = settings.api_address()
-    if address is not None:
-        yield address
-        return
-    from importer.local_api import LocalApi
-
-    async with LocalApi(credentials) as api:
-        yield api.base_url

@@ -108,7 +108,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # One lead, one file, one report.
     {
-        "attempts": ("attempts",),
+        "attempts": ("attempts", "calls"),
         "senders": ("senders", "senders.messages", "senders.process"),
         "pace": ("pace", "pace.health", "pace.limit", "pace.rules", "pace.window"),
         "report": ("report",),
@@ -125,6 +125,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "checking": ("checking",),
         "resolving": ("resolving",),
         "adoption": ("adoption",),
+        "access": ("access",),
         "doctor": ("doctor",),
         "advice": ("advice",),
     },
@@ -145,7 +146,7 @@ PART_OF = {
 FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floor}
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
-NAMES_STORES = {"runner", "importing", "doctor", "outputs", "resolving", "console", "cli"}
+NAMES_STORES = {"runner", "access", "importing", "doctor", "outputs", "resolving", "console", "cli"}
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 
 PACKAGE = Path(importer.__file__).parent

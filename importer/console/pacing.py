@@ -19,7 +19,7 @@ def in_words(hold: Hold | None) -> str:
         return ""
     match hold.by:
         case HeldBy.NOTHING_CREATED:
-            return "nothing is created yet; one request at a time"
+            return "nothing has succeeded yet; one request at a time"
         case HeldBy.FAILURES:
             return "attempts fail one after the other; one request at a time"
         case HeldBy.WAIT:

@@ -21,6 +21,8 @@ STYLES = {
     OutcomeName.FAILED: "red",
     OutcomeName.IN_DOUBT: "bold magenta",
     OutcomeName.NOT_ATTEMPTED: "bright_black",
+    OutcomeName.UPDATED: "green",
+    OutcomeName.UNCHANGED: "cyan",
 }
 
 # Names of files, headers and cells may hold them: what moves the cursor, ends a line or turns the direction

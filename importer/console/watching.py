@@ -23,7 +23,14 @@ from importer.pace import Hold
 from importer.runner import RowEnded
 
 SECONDS_BETWEEN_LINES = 5.0
-_UNREMARKABLE = {OutcomeName.CREATED, OutcomeName.EXISTING, OutcomeName.DUPLICATE, OutcomeName.NOT_ATTEMPTED}
+_UNREMARKABLE = {
+    OutcomeName.CREATED,
+    OutcomeName.EXISTING,
+    OutcomeName.DUPLICATE,
+    OutcomeName.NOT_ATTEMPTED,
+    OutcomeName.UPDATED,
+    OutcomeName.UNCHANGED,
+}
 
 
 class Silent:
@@ -48,7 +55,7 @@ class Silent:
 class LineLog:
     """Writes lines to `stream`: text, or JSON objects with ``time``, ``level``, ``event`` and more.
 
-    With `verbose`, every attempt that brought no application and every row that did not end well has its own.
+    With `verbose`, every attempt that brought nothing and every row that did not end well has its own.
     """
 
     def __init__(
