@@ -20,6 +20,18 @@ MEANINGS = {
 }
 """What each outcome means, in a few words."""
 
+_MEANINGS_IN_UPDATES = {
+    OutcomeName.DUPLICATE: "the same application stands above; nothing was sent",
+    OutcomeName.INVALID: "nothing that can be set: mend the row",
+    OutcomeName.FAILED: "perhaps not set: send it again, which does no harm",
+}
+
+
+def meaning(outcome: OutcomeName, report: ImportReport) -> str:
+    """Return what an outcome means in the report of this command."""
+    known = _MEANINGS_IN_UPDATES if report.command == "update" else MEANINGS
+    return known.get(outcome, MEANINGS[outcome])
+
 
 def rows(count: int) -> str:
     """Return a number of rows in words."""
@@ -29,6 +41,8 @@ def rows(count: int) -> str:
 def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
     """Return what to do next, most urgent first; nothing when all is done."""
     outcomes = report.totals.outcomes
+    if report.command == "update":
+        return _next_steps_of_update(report, dry_run=dry_run)
     to_mend = outcomes[OutcomeName.INVALID] + outcomes[OutcomeName.REJECTED]
     steps: list[str] = []
     if dry_run:
@@ -48,6 +62,23 @@ def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
     files = ", ".join(str(path) for path in report.retry_files)
     if to_mend:
         steps.append(f"{rows(to_mend)} to mend: {files or 'the results tell which'}")
+    if to_send:
+        first = "mend what stopped the run, then " if report.exit_code == StoppedError.exit_code else ""
+        steps.append(f"{rows(to_send)} to send: {first}run the same command again.")
+    return steps
+
+
+def _next_steps_of_update(report: ImportReport, *, dry_run: bool) -> list[str]:
+    outcomes = report.totals.outcomes
+    to_mend = outcomes[OutcomeName.INVALID] + outcomes[OutcomeName.REJECTED]
+    to_send = outcomes[OutcomeName.FAILED] + outcomes[OutcomeName.NOT_ATTEMPTED]
+    if dry_run:
+        # Without results, a person learns of single rows by --verbose.
+        mending = [f"{rows(to_mend)} to mend: --verbose tells which."] if to_mend else []
+        return [*mending, f"{rows(to_send)} would be sent; leave --dry-run out to send."]
+    steps: list[str] = []
+    if to_mend:
+        steps.append(f"{rows(to_mend)} to mend: the results tell which, and why.")
     if to_send:
         first = "mend what stopped the run, then " if report.exit_code == StoppedError.exit_code else ""
         steps.append(f"{rows(to_send)} to send: {first}run the same command again.")

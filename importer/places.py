@@ -72,20 +72,40 @@ def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
     return folder / f"{stem_of(source, sources)}.retry.{'xlsx' if is_workbook(source) else 'csv'}"
 
 
+def updated_path(source: str, given: Path | None) -> Path:
+    """Return where the results of an update by `source` go: to `given`, or beside the input."""
+    return given or folder_of(source) / f"{_short(source)}.updated.csv"
+
+
+def refuse_bad_update_places(source: str, results: Path | None, summary: Path | None, ledger: Path) -> None:
+    """Raise :class:`UsageError` if a file that an update is to write cannot be, or would replace another."""
+    _refuse_other_suffix(results)
+    outputs = [updated_path(source, results), *([summary] if summary else [])]
+    _refuse_bad_outputs(outputs, [source], ledger)
+
+
 def refuse_bad_places(
     sources: Sequence[str], results: Path | None, summary: Path | None, ledger: Path
 ) -> None:
     """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace another."""
+    _refuse_other_suffix(results)
+    # One --results has the rows of all files.
+    outputs = [results] if results else [results_path(source, sources, None) for source in sources]
+    outputs += [retry_path(source, sources, results) for source in sources]
+    outputs += [summary] if summary else []
+    _refuse_bad_outputs(outputs, sources, ledger)
+
+
+def _refuse_other_suffix(results: Path | None) -> None:
     if results is not None and results.suffix.casefold() not in SUFFIXES:
         raise UsageError(
             f"--results {results}: results are written as {', '.join(SUFFIXES)}. "
             "Let the file's name end in one of these."
         )
+
+
+def _refuse_bad_outputs(outputs: Sequence[Path], sources: Sequence[str], ledger: Path) -> None:
     inputs = _paths(sources)
-    # One --results has the rows of all files.
-    outputs = [results] if results else [results_path(source, sources, None) for source in sources]
-    outputs += [retry_path(source, sources, results) for source in sources]
-    outputs += [summary] if summary else []
     taken = {ledger.resolve()}
     for output in outputs:
         place = output.resolve()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from importer.errors import ImporterError, InternalError
 from importer.model import ErrorInfo, OutcomeName, Totals
@@ -36,6 +37,9 @@ class ImportReport:
     """What a run did."""
 
     run: str
+    command: Literal["run", "update"] = "run"
+    """What was done: leads imported, or statuses set."""
+
     environment: str
     base_url: str
     files: list[str]
@@ -82,7 +86,7 @@ def exit_code(totals: Totals, stops: Iterable[ImporterError]) -> int:
     codes = {stop.exit_code for stop in stops}
     if not totals.add_up():
         codes.add(InternalError.exit_code)
-    if totals.outcomes[OutcomeName.IN_DOUBT]:
+    if totals.outcomes.get(OutcomeName.IN_DOUBT):
         codes.add(3)
     if any(totals.outcomes[outcome] for outcome in (TO_MEND - {OutcomeName.NOT_ATTEMPTED})):
         codes.add(1)

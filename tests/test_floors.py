@@ -38,6 +38,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "mapping.choosing",
             "mapping.columns",
             "mapping.leads",
+            "mapping.updates",
             "examples",
             "templates",
             "templates.fields",
@@ -77,6 +78,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "ledger.statements",
             "ledger.checksums",
             "ledger.steps",
+            "ledger.updates",
             "ledger.writer",
         ),
         "results": (
@@ -104,7 +106,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.workbook.traces",
         ),
         "settings": ("settings", "settings.sources", "settings.values"),
-        "local_api": ("local_api", "local_requests", "applications", "faults"),
+        "local_api": ("local_api", "local_requests", "local_responses", "applications", "faults"),
     },
     # One lead, one file, one report.
     {
@@ -117,6 +119,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "file_stamps": ("file_stamps",),
         "blanks": ("blanks",),
         "places": ("places",),
+        "row_spool": ("row_spool",),
     },
     # A whole input: sent, checked, written.
     {
@@ -131,10 +134,10 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # The straight way, put together, and what a person sees of it.
     {
-        "importing": ("importing",),
+        "importing": ("importing", "updating"),
         "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
     },
-    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "__main__")},
+    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "cli.update", "__main__")},
 )
 
 PART_OF = {

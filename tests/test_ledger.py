@@ -657,7 +657,7 @@ def test_a_ledger_of_a_newer_version_is_refused_and_left_as_it_is(path: Path) ->
     content = path.read_bytes()
     message = refusal(path)
     assert "version 99" in message
-    assert "knows version 3" in message
+    assert "knows version 4" in message
     assert path.read_bytes() == content
 
 

@@ -51,6 +51,7 @@ from importer.cli.options import (
 )
 from importer.cli.resolve import ResolveCommand, resolve
 from importer.cli.templates import commands as template_commands
+from importer.cli.update import update
 from importer.errors import ImporterError, unexpected
 
 if TYPE_CHECKING:
@@ -225,6 +226,15 @@ app.command(
 )(resolve)
 
 
+app.command(
+    "update",
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer update leads.results.csv --env production\n\n"
+    "    the results of a run, in whose column status you wrote disbursed or rejected\n\n"
+    "lead-importer update statuses.xlsx --map application_id='Mã' --map status='Kết quả'",
+)(update)
+
+
 @app.command(epilog="[bold]Example[/]\n\nlead-importer doctor --env production")
 def doctor(
     context: typer.Context,
@@ -272,7 +282,14 @@ def local_api(
             "drop-after, garbage, bad-json, no-id, other-customer, redirect. Which requests: rate=0.05 "
             "first=3 every=10 times=2 each=1 customer=1001|1002. A status takes retry-after=1, "
             "format=api|html|empty, reason=TEXT, created=yes and delay=0.5; delay takes seconds=2. "
-            "Repeatable.",
+            "on=create|update|list is for one operation only. Repeatable.",
+        ),
+    ] = None,
+    responses: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|N",
+            help="The form responses to list: a file of JSON lines, or so many invented ones of form 1.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the faults at random.")] = 0,
@@ -283,10 +300,12 @@ def local_api(
     from importer.event_loops import run_loop
     from importer.faults import parse_fault
     from importer.local_api import LOCAL_CREDENTIALS, LocalApi
+    from importer.local_responses import given_responses
 
     rules = [parse_fault(spec) for spec in fault or ()]
     given = _load({"config": config, "env": "local"}).settings.credentials()
-    api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed)
+    listed = given_responses(responses) if responses else ()
+    api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed, responses=listed)
     run_loop(serve(api, port))
 
 

@@ -7,8 +7,9 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ from importer.interrupts import Interrupts
 
 if TYPE_CHECKING:
     from importer.local_api import LocalApi
-    from importer.settings import Loaded
+    from importer.report import ImportReport
+    from importer.settings import Loaded, Settings
 
 
 @contextmanager
@@ -58,7 +60,12 @@ async def serve(api: LocalApi, port: int) -> None:
 
 async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> int:
     """Import `files`, show it as the settings say, and return the exit code."""
-    settings = loaded.settings
+    work = partial(import_files, files, loaded.settings, notices=loaded.notices, spool=spool)
+    return await run_shown(work, loaded.settings)
+
+
+async def run_shown(work: Callable[..., Awaitable[ImportReport]], settings: Settings) -> int:
+    """Do `work`, which is given a watcher and the interrupts, show it, and return the exit code."""
     # What was made until now stays to the end, and rows that come and go make no cycles: nearly all that the
     # collector looks at is there in vain.
     gc.freeze()
@@ -75,9 +82,7 @@ async def run_import(files: list[str], loaded: Loaded, spool: Path | None) -> in
             ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
             if ticking is not None:
                 stack.callback(ticking.cancel)
-            report = await import_files(
-                files, settings, watcher=watcher, notices=loaded.notices, spool=spool, interrupts=interrupts
-            )
+            report = await work(watcher=watcher, interrupts=interrupts)
         if settings.quiet and report.exit_code == 0:
             return 0
         with reader_may_leave():

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from importer.advice import MEANINGS, next_steps, rows
+from importer.advice import meaning, next_steps, rows
 from importer.console.screen import STYLES, counted, lasting, text
 from importer.console.watching import LineLog
 from importer.model import OutcomeName
@@ -42,7 +42,7 @@ def show_report(console: Console, report: ImportReport, *, dry_run: bool = False
     for outcome, count in report.totals.outcomes.items():
         if count:
             name = Text(outcome.replace("_", " "), style=STYLES[outcome])
-            table.add_row(name, f"{count:,}", MEANINGS[outcome])
+            table.add_row(name, f"{count:,}", meaning(outcome, report))
     table.add_row(
         Text("read", style="bold"),
         Text(f"{report.totals.read:,}", style="bold"),

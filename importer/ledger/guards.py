@@ -34,12 +34,17 @@ UPDATE lead SET checksum = {checksums.checksum()};
 PRAGMA user_version = 3
 """  # noqa: S608 - see above
 
+_FROM_3 = f"""
+{statements.STATUS_TABLE.strip()};
+PRAGMA user_version = 4
+"""
+
 _CHECKSUM_OF_2 = "lead_checksum(key, customer_id, state, run, attempts, application_id)"
 
 _UNCERTAIN = "it no longer tells for certain what was sent already"
 _START_ANEW = "start a new one with --ledger NEW and --adopt RESULTS for each results file that you have"
 
-_MIGRATIONS = {1: _FROM_1, 2: _FROM_2}
+_MIGRATIONS = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
 """What brings a ledger of this version to the next one; statements end with a line."""
 
 

@@ -12,7 +12,7 @@ from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import outcome_in, packed_error, packed_json
 from importer.model import IMPORT_OUTCOMES, ErrorInfo, OutcomeName
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 APPLICATION_ID = int.from_bytes(b"LEAD")
 
@@ -56,6 +56,18 @@ CREATE TABLE written (
 ) STRICT, WITHOUT ROWID
 """
 
+STATUS_TABLE = """
+CREATE TABLE application_status (   -- what updates have set
+    application_id ANY NOT NULL,
+    environment TEXT NOT NULL,
+    account TEXT NOT NULL,
+    status TEXT NOT NULL,
+    run TEXT NOT NULL,          -- the name of the one that set it
+    changed_at INTEGER NOT NULL,        -- milliseconds since the epoch
+    PRIMARY KEY (application_id, environment, account)
+) STRICT, WITHOUT ROWID
+"""
+
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -90,7 +102,8 @@ CREATE TABLE entry (
     PRIMARY KEY (run, position)
 ) STRICT, WITHOUT ROWID;
 {ANSWER_TABLE.strip()};
-{WRITTEN_TABLE.strip()}
+{WRITTEN_TABLE.strip()};
+{STATUS_TABLE.strip()}
 """
 
 # How a lead ended, in one number: its state, and whether the run of the entry brought it there.
