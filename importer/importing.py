@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from importer.access import account_held, api_of, credentials_of, ledger_of, transport_of
 from importer.adoption import adopted, refuse_unknown
@@ -36,7 +36,7 @@ from importer.outputs import write_files
 from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
-from importer.runner import Pool, Runner, Time, Watcher, Work
+from importer.runner import Runner, Steering, Time, Watcher, Work
 from importer.senders import SenderProcesses
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
@@ -215,9 +215,9 @@ async def _conclude(
     await step(summarise)
 
 
-def hurry(pool: Pool[Any], transport: Transport | SenderProcesses) -> None:
+def hurry(steering: Steering, transport: Transport | SenderProcesses) -> None:
     """Wait no longer: neither for answers nor for the rest of the rows."""
-    pool.hurry()
+    steering.hurry()
     transport.abandon()
 
 

@@ -84,6 +84,19 @@ def refuse_bad_update_places(source: str, results: Path | None, summary: Path | 
     _refuse_bad_outputs(outputs, [source], ledger)
 
 
+def refuse_bad_export(output: Path, summary: Path | None) -> None:
+    """Raise :class:`UsageError` if a file that an export is to write cannot be, or would replace another."""
+    if output.suffix.casefold() not in SUFFIXES:
+        raise UsageError(
+            f"--output {output}: responses are written as {', '.join(SUFFIXES)}. "
+            "Let the file's name end in one of these."
+        )
+    if summary is not None and summary.resolve() == output.resolve():
+        raise UsageError(f"The responses and the summary would both be {output}. Give another --summary.")
+    for path in (output, *([summary] if summary else [])):
+        _refuse_bad_place(path, set())
+
+
 def refuse_bad_places(
     sources: Sequence[str], results: Path | None, summary: Path | None, ledger: Path
 ) -> None:

@@ -118,10 +118,10 @@ class Time:
     chance: random.Random
 
 
-class Pool(ABC, Generic[_PendingT]):
-    """Takes what is pending to its end, much at once, as fast as the API allows, until it must stop.
+class Steering:
+    """What the attempts of a run have in common: the pace, what stops them, and what is counted and told.
 
-    It is used once; :meth:`stop` may be called from anywhere meanwhile.
+    :meth:`stop` may be called from anywhere.
     """
 
     def __init__(
@@ -138,7 +138,6 @@ class Pool(ABC, Generic[_PendingT]):
         self.stops: list[ImporterError] = []
         """Why the run stopped before its end: the first reason, and what came on top of it."""
 
-        self._concurrency = concurrency
         self._watcher = watcher
         self._time = time
         self._watched = True
@@ -151,7 +150,6 @@ class Pool(ABC, Generic[_PendingT]):
             pause=self._pause,
             stopping=self._stopping.is_set,
         )
-        self._queue: asyncio.Queue[_PendingT | None] = asyncio.Queue(max(_WAITING, concurrency))
 
     def stop(self, reason: ImporterError) -> None:
         """Send nothing new; what is under way is settled."""
@@ -185,6 +183,68 @@ class Pool(ABC, Generic[_PendingT]):
             chance=self._time.chance,
         )
 
+    def _begin(self, rows: int) -> None:
+        self._tell(lambda: self._watcher.began(self.totals, rows))
+        self._tell(lambda: self._watcher.paced_by(self._pace.hold))
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
+            except TimeoutError:
+                return
+
+    def _attempt_ended(self, attempt: AttemptEnded) -> None:
+        self.totals.requests += attempt.requested
+        self.totals.retries += attempt.number > 1
+        now = self._time.timer()
+        self._pace.note(attempt.ending, now, attempt.seconds)
+        self._tell(lambda: self._watcher.attempt_ended(attempt))
+        match attempt.ending:
+            case SetUpWrong(error):
+                self.stop(StoppedError(f"The API refuses this set-up ({answered(error)}). {error.message}."))
+            case TryAgain(error, seconds) if seconds > LONGEST_OBEYED_SECONDS:
+                self.stop(
+                    StoppedError(
+                        f"The API asks to wait {seconds:.0f} seconds ({answered(error)}). "
+                        "Run the same command again after that."
+                    )
+                )
+            case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
+                self.stop(
+                    StoppedError(
+                        f"The API is unavailable: {self._pace.health.failures} attempts in a row brought no "
+                        f"success ({error.message}). Run the same command again when it is back."
+                    )
+                )
+
+    def _count(self, place: Place, outcome: OutcomeName, error: ErrorInfo | None) -> None:
+        self.totals.outcomes[outcome] += 1
+        if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
+            self.reasons.add(outcome, error)
+        self._tell(lambda: self._watcher.row_ended(RowEnded(place, outcome, error)))
+
+
+class Pool(Steering, ABC, Generic[_PendingT]):
+    """Takes what is pending to its end, much at once, as fast as the API allows, until it must stop.
+
+    It is used once.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        rate: float | None,
+        *,
+        watcher: Watcher,
+        time: Time,
+        outcomes: Iterable[OutcomeName] = IMPORT_OUTCOMES,
+    ) -> None:
+        super().__init__(concurrency, rate, watcher=watcher, time=time, outcomes=outcomes)
+        self._concurrency = concurrency
+        self._queue: asyncio.Queue[_PendingT | None] = asyncio.Queue(max(_WAITING, concurrency))
+
     @abstractmethod
     def _ended(self, pending: _PendingT, end: PoolEnd) -> None:
         """Take in how what was pending has ended."""
@@ -199,8 +259,7 @@ class Pool(ABC, Generic[_PendingT]):
 
         Whatever goes wrong while it is read stops the run.
         """
-        self._tell(lambda: self._watcher.began(self.totals, rows))
-        self._tell(lambda: self._watcher.paced_by(self._pace.hold))
+        self._begin(rows)
         workers = [asyncio.create_task(self._serve(settle)) for _ in range(self._concurrency)]
         try:
             async for one in pending:
@@ -226,44 +285,6 @@ class Pool(ABC, Generic[_PendingT]):
                     self.stop(failure)
                     end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
             self._ended(pending, end)
-
-    async def _pause(self, seconds: float) -> None:
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._stopping.wait()
-            except TimeoutError:
-                return
-
-    def _attempt_ended(self, attempt: AttemptEnded) -> None:
-        self.totals.requests += attempt.requested
-        self.totals.retries += attempt.number > 1
-        now = self._time.timer()
-        self._pace.note(attempt.ending, now, attempt.seconds)
-        self._tell(lambda: self._watcher.attempt_ended(attempt))
-        match attempt.ending:
-            case SetUpWrong(error):
-                self.stop(StoppedError(f"The API refuses this set-up ({_answered(error)}). {error.message}."))
-            case TryAgain(error, seconds) if seconds > LONGEST_OBEYED_SECONDS:
-                self.stop(
-                    StoppedError(
-                        f"The API asks to wait {seconds:.0f} seconds ({_answered(error)}). "
-                        "Run the same command again after that."
-                    )
-                )
-            case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
-                self.stop(
-                    StoppedError(
-                        f"The API is unavailable: {self._pace.health.failures} attempts in a row brought no "
-                        f"success ({error.message}). Run the same command again when it is back."
-                    )
-                )
-
-    def _count(self, place: Place, outcome: OutcomeName, error: ErrorInfo | None) -> None:
-        self.totals.outcomes[outcome] += 1
-        if error is not None and outcome is not OutcomeName.NOT_ATTEMPTED:
-            self.reasons.add(outcome, error)
-        self._tell(lambda: self._watcher.row_ended(RowEnded(place, outcome, error)))
 
 
 class Runner(Pool[PendingLead]):
@@ -367,7 +388,8 @@ def outcome_of(end: PoolEnd, *, doubtful: bool = False) -> tuple[OutcomeName, Er
             return OutcomeName.IN_DOUBT if doubtful else OutcomeName.NOT_ATTEMPTED, error_or_none
 
 
-def _answered(error: ErrorInfo) -> str:
+def answered(error: ErrorInfo) -> str:
+    """Return what the API answered, in few words, for its owner's support."""
     parts = [str(error.http_status)] if error.http_status else []
     parts += [error.reason] if error.reason else []
     parts += [f"request {error.request_id}"] if error.request_id else []

@@ -26,6 +26,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "identity": ("identity",),
         "ooxml": ("ooxml", "ooxml.attributes", "ooxml.cells", "ooxml.relationships"),
         "seen": ("seen",),
+        "coverage": ("coverage",),
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),
@@ -86,6 +87,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.findings",
             "results.added",
             "results.beside",
+            "results.exports",
             "results.colours",
             "results.lines",
             "results.replacing",
@@ -120,6 +122,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "blanks": ("blanks",),
         "places": ("places",),
         "row_spool": ("row_spool",),
+        "response_journal": ("response_journal",),
     },
     # A whole input: sent, checked, written.
     {
@@ -134,10 +137,28 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # The straight way, put together, and what a person sees of it.
     {
-        "importing": ("importing", "updating"),
-        "console": ("console", "console.pacing", "console.screen", "console.showing", "console.watching"),
+        "importing": ("importing", "updating", "exporting"),
+        "console": (
+            "console",
+            "console.exporting",
+            "console.pacing",
+            "console.screen",
+            "console.showing",
+            "console.watching",
+        ),
     },
-    {"cli": ("cli", "cli.options", "cli.resolve", "cli.running", "cli.templates", "cli.update", "__main__")},
+    {
+        "cli": (
+            "cli",
+            "cli.options",
+            "cli.resolve",
+            "cli.responses",
+            "cli.running",
+            "cli.templates",
+            "cli.update",
+            "__main__",
+        )
+    },
 )
 
 PART_OF = {

@@ -50,6 +50,7 @@ from importer.cli.options import (
     Verbose,
 )
 from importer.cli.resolve import ResolveCommand, resolve
+from importer.cli.responses import responses
 from importer.cli.templates import commands as template_commands
 from importer.cli.update import update
 from importer.errors import ImporterError, unexpected
@@ -233,6 +234,14 @@ app.command(
     "    the results of a run, in whose column status you wrote disbursed or rejected\n\n"
     "lead-importer update statuses.xlsx --map application_id='Mã' --map status='Kết quả'",
 )(update)
+
+
+app.command(
+    "responses",
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer responses --form 12 --form 13 -o responses.xlsx --env production\n\n"
+    "lead-importer responses --form 12 --since 2026-11-01 --until 2026-11-30 -o november.csv",
+)(responses)
 
 
 @app.command(epilog="[bold]Example[/]\n\nlead-importer doctor --env production")

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from importer.console import LineLog, ProgressDisplay, Screen, Silent, log_report, show_report
+from importer.console.exporting import ExportDisplay, ExportLog, log_export, show_export
+from importer.exporting import export_responses
 from importer.importing import import_files
 from importer.interrupts import Interrupts
 
@@ -69,19 +71,10 @@ async def run_shown(work: Callable[..., Awaitable[ImportReport]], settings: Sett
     # What was made until now stays to the end, and rows that come and go make no cycles: nearly all that the
     # collector looks at is there in vain.
     gc.freeze()
-    terminal = sys.stderr.isatty()
-    as_json = settings.log_format == "json" or (settings.log_format is None and not terminal)
+    as_json = _as_json(settings)
     log = LineLog(sys.stderr, as_json=as_json, verbose=settings.verbose)
     with Interrupts() as interrupts:
-        with ExitStack() as stack:
-            watcher: LineLog | Silent = log
-            if settings.quiet:
-                watcher = Silent()
-            elif terminal and not as_json and not settings.verbose:
-                watcher = stack.enter_context(ProgressDisplay(Screen(stderr=True)))
-            ticking = asyncio.create_task(_tick(watcher)) if isinstance(watcher, LineLog) else None
-            if ticking is not None:
-                stack.callback(ticking.cancel)
+        with _watching(settings, log, ProgressDisplay) as watcher:
             report = await work(watcher=watcher, interrupts=interrupts)
         if settings.quiet and report.exit_code == 0:
             return 0
@@ -91,6 +84,46 @@ async def run_shown(work: Callable[..., Awaitable[ImportReport]], settings: Sett
             else:
                 show_report(Screen(stderr=settings.quiet), report, dry_run=settings.dry_run)
     return report.exit_code
+
+
+async def run_export(loaded: Loaded) -> int:
+    """Export responses, show it as the settings say, and return the exit code."""
+    settings = loaded.settings
+    as_json = _as_json(settings)
+    log = ExportLog(sys.stderr, as_json=as_json, verbose=settings.verbose)
+    with Interrupts() as interrupts:
+        with _watching(settings, log, ExportDisplay) as watcher:
+            report = await export_responses(
+                settings, watcher=watcher, notices=loaded.notices, interrupts=interrupts
+            )
+        if settings.quiet and report.exit_code == 0:
+            return 0
+        with reader_may_leave():
+            if as_json:
+                log_export(log, report)
+            else:
+                show_export(Screen(stderr=settings.quiet), report)
+    return report.exit_code
+
+
+def _as_json(settings: Settings) -> bool:
+    return settings.log_format == "json" or (settings.log_format is None and not sys.stderr.isatty())
+
+
+@contextmanager
+def _watching(settings: Settings, log: LineLog, display: type[ProgressDisplay]) -> Iterator[LineLog | Silent]:
+    """Yield who watches, as the settings say."""
+    if settings.quiet:
+        yield Silent()
+    elif sys.stderr.isatty() and not _as_json(settings) and not settings.verbose:
+        with display(Screen(stderr=True)) as shown:
+            yield shown
+    else:
+        ticking = asyncio.create_task(_tick(log))
+        try:
+            yield log
+        finally:
+            ticking.cancel()
 
 
 async def _tick(log: LineLog) -> None:

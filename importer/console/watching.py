@@ -150,17 +150,16 @@ class LineLog:
             return
         self._said = now
         self._tell_pace()
+        message, counts = self._progress()
+        self.write("info", "progress", message, **counts)
+
+    def _progress(self) -> tuple[str, dict[str, int]]:
+        """Return how far the run is, for a person and in numbers."""
         counts = {str(outcome): count for outcome, count in self._totals.outcomes.items() if count}
         told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
         done = sum(counts.values())
-        self.write(
-            "info",
-            "progress",
-            f"{done:,} of about {self._rows:,} rows: {told or 'none ended yet'}{self._trouble}",
-            rows=self._rows,
-            read=self._totals.read,
-            **counts,
-        )
+        message = f"{done:,} of about {self._rows:,} rows: {told or 'none ended yet'}{self._trouble}"
+        return message, {"rows": self._rows, "read": self._totals.read, **counts}
 
     def _tell_pace(self) -> None:
         hold = self._holding()
@@ -241,11 +240,10 @@ class ProgressDisplay(Silent):
         self._console.print(Text("Stopping; what is under way is settled first.", style="yellow"))
 
     def _render(self) -> RenderableType:
-        outcomes = self._totals.outcomes
-        self._progress.update(self._task, completed=sum(outcomes.values()))
+        self._progress.update(self._task, completed=self._done())
         counts = [
             Text(f"{outcome.replace('_', ' ')} {count:,}", style=STYLES[outcome])
-            for outcome, count in outcomes.items()
+            for outcome, count in self._totals.outcomes.items()
             if count
         ]
         held = in_words(self._held.shown(self._holding(), self._console.get_time()))
@@ -253,3 +251,6 @@ class ProgressDisplay(Silent):
         return Group(
             self._progress, Columns(counts, padding=(0, 2)), *lines, text(self._trouble, "bright_black")
         )
+
+    def _done(self) -> int:
+        return sum(self._totals.outcomes.values())

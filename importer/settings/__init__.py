@@ -37,6 +37,8 @@ from importer.settings.values import (
     check_text,
     expand_path,
     parse_columns,
+    parse_since,
+    parse_until,
     same_address,
     shown,
     split_entries,
@@ -54,6 +56,7 @@ CONCURRENCY_LIMIT = 1000
 # Given in a higher place, either sets both of a lower place aside: --verbose overrules a file's quiet.
 _VOLUME = frozenset({"quiet", "verbose"})
 
+_FORM_ID = re.compile("[0-9]{1,30}")
 _HEADER_VALUE = re.compile(r"[!-~]+")
 
 _Number = BeforeValidator(check_number)
@@ -177,6 +180,27 @@ class Settings(BaseSettings):
     summary: Annotated[_File | None, Field(description="the path of a file")] = None
     """Where the totals go as JSON."""
 
+    form: Annotated[
+        tuple[_Text, ...], BeforeValidator(split_entries), Field(description="the id of a form, in digits")
+    ] = ()
+    """The forms whose responses are exported."""
+
+    since: Annotated[
+        int | None,
+        BeforeValidator(parse_since),
+        Field(description="a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00"),
+    ] = None
+    """Seconds since the epoch, UTC: only responses from then on; so is `until`."""
+
+    until: Annotated[
+        int | None,
+        BeforeValidator(parse_until),
+        Field(description="a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00"),
+    ] = None
+
+    output: Annotated[_File | None, Field(description="the path of a file")] = None
+    """Where an export goes."""
+
     problems: Annotated[_File | None, Field(description="the path of a file")] = None
     """Where a check lists everything that it finds about single rows."""
 
@@ -221,6 +245,21 @@ class Settings(BaseSettings):
                     f"give --env {environment}, which needs no --base-url"
                 )
         return address
+
+    @field_validator("form")
+    @classmethod
+    def _check_form(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if other := next((form for form in value if not _FORM_ID.fullmatch(form)), None):
+            raise ValueError(f"{shown(other)} is not allowed; give the id of a form, in digits")
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("until")
+    @classmethod
+    def _check_period(cls, value: int | None, info: ValidationInfo) -> int | None:
+        since = info.data.get("since")
+        if value is not None and since is not None and value < since:
+            raise ValueError("the end of the period is before its beginning, which since tells")
+        return value
 
     @field_validator("verbose")
     @classmethod

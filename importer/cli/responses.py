@@ -1,0 +1,53 @@
+"""The command that exports form responses."""
+
+from __future__ import annotations
+
+import typer
+
+from importer.cli.options import (
+    Attempts,
+    BaseUrl,
+    Config,
+    Environment,
+    Forms,
+    LogFormat,
+    Output,
+    Proxy,
+    Quiet,
+    Rate,
+    Since,
+    Summary,
+    TimeoutSeconds,
+    Until,
+    Verbose,
+)
+
+
+def responses(
+    context: typer.Context,
+    form: Forms = None,
+    since: Since = None,
+    until: Until = None,
+    output: Output = None,
+    env: Environment = None,
+    base_url: BaseUrl = None,
+    rate: Rate = None,
+    attempts: Attempts = None,
+    timeout: TimeoutSeconds = None,
+    proxy_from_environment: Proxy = None,
+    summary: Summary = None,
+    log_format: LogFormat = None,
+    quiet: Quiet = None,
+    verbose: Verbose = None,
+    config: Config = None,
+) -> None:
+    """Export the responses to forms, newest first, with a column for each input.
+
+    What is read is kept beside the output until all is there, so the same command goes on where it was
+    stopped. The output is replaced when the new one is whole.
+    """
+    from importer.cli.running import run_export
+    from importer.event_loops import run_loop
+    from importer.settings import load_settings
+
+    raise typer.Exit(run_loop(run_export(load_settings(context.params))))
