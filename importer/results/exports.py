@@ -38,7 +38,8 @@ def write_responses(path: Path, read: Callable[[], Iterable[FormResponse]]) -> N
         with replacing(path, otherwise=_OTHERWISE) as file:
             write_json_lines(file, map(_as_object, read()), encode=serialised)
         return
-    columns = {name: at for at, name in enumerate(dict.fromkeys(chain(OWN_COLUMNS, *map(_names, read()))))}
+    names = dict.fromkeys(chain(OWN_COLUMNS, chain.from_iterable(map(_names, read()))))
+    columns = {name: at for at, name in enumerate(names)}
     if suffix == ".xlsx" and len(columns) > _COLUMN_LIMIT:
         raise ResultsError(
             f"{path}: a sheet of a workbook holds {_COLUMN_LIMIT:,} columns, and the responses have "
@@ -58,17 +59,22 @@ def flattened(response: FormResponse) -> Iterator[tuple[str, Cell]]:
 
     A list is one cell, in JSON. A name that is taken is numbered.
     """
-    taken = set(OWN_COLUMNS)
     yield from zip(OWN_COLUMNS, (response.response_id, response.form_id, response.created_at), strict=True)
+    for name, value in _inputs(response):
+        yield name, _cell(value)
+
+
+def _inputs(response: FormResponse) -> Iterator[tuple[str, object]]:
+    taken = set(OWN_COLUMNS)
     for name, value in leaves(response.inputs):
-        numbered = chain([name], (f"{name}_{number}" for number in count(2)))
-        free = next(candidate for candidate in numbered if candidate not in taken)
-        taken.add(free)
-        yield free, _cell(value)
+        if name in taken:
+            name = next(free for number in count(2) if (free := f"{name}_{number}") not in taken)
+        taken.add(name)
+        yield name, value
 
 
 def _names(response: FormResponse) -> Iterator[str]:
-    return (name for name, _ in flattened(response))
+    return (name for name, _ in _inputs(response))
 
 
 def _cells(response: FormResponse, columns: Mapping[str, int]) -> list[Cell]:
