@@ -138,6 +138,15 @@ class LocalApi:
     def faults(self, rules: Sequence[FaultRule]) -> None:
         self._plan = FaultPlan(rules, seed=self._seed)
 
+    @property
+    def responses(self) -> tuple[FormResponse, ...]:
+        """The form responses that it lists."""
+        return self._responses
+
+    @responses.setter
+    def responses(self, responses: Sequence[FormResponse]) -> None:
+        self._responses = tuple(responses)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
