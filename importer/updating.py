@@ -351,7 +351,7 @@ async def update_file(
             report.seconds = time.timer() - begun
         if updater.left_out:
             report.notices.append(
-                _("{file}: {count} rows without application id and status were left out").format(
+                _("{file}: rows left out since they have neither application id nor status: {count}").format(
                     file=source, count=f"{updater.left_out:,}"
                 )
             )
