@@ -7,7 +7,7 @@ sent, and sent again. The ledger remembers what was set, so that a second run se
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,23 +15,16 @@ from pathlib import Path
 
 from importer.access import account_held, api_of, credentials_of, ledger_of, transport_of
 from importer.calls import Caller
-from importer.errors import ImporterError, MappingError
+from importer.errors import ImporterError
 from importer.failpoints import refuse_unsafe
 from importer.file_stamps import note_written
 from importer.identity import account_id
 from importer.importing import hurry, run_name, system_time
-from importer.intake import CHUNK_ROWS, Identity, problem_text
+from importer.intake import Identity, problem_text
 from importer.interrupts import Interrupts
 from importer.language import _
 from importer.ledger import KnownApplication, Ledger, StatusSet
-from importer.mapping.updates import (
-    UpdateMapping,
-    back_to_new,
-    choose_update_mapping,
-    conflict,
-    unusual_step,
-    update_header_score,
-)
+from importer.mapping.updates import conflict
 from importer.model import (
     UPDATE_OUTCOMES,
     Application,
@@ -43,10 +36,9 @@ from importer.model import (
     OutcomeName,
     Place,
     ResultRow,
-    RowProblem,
     Update,
 )
-from importer.operations import STATUSES, read_update, update_status, utc_text
+from importer.operations import read_update, update_status, utc_text
 from importer.outputs import keep_what_was_changed, or_beside
 from importer.places import refuse_bad_update_places, updated_path
 from importer.report import ImportReport, exit_code
@@ -55,23 +47,9 @@ from importer.row_spool import RowSpool
 from importer.runner import Pool, PoolEnd, Time, Watcher, outcome_of
 from importer.seen import SeenIds
 from importer.settings import Settings
-from importer.sheets import STANDARD_INPUT, Sheet, open_sheets
+from importer.update_intake import UpdateInput, conflicting, open_updates, standing
 
-_NEW = STATUSES[0]
 _AGAIN = "The ledger knows what was set: run the same command again, and nothing is sent twice."
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateInput:
-    """One sheet of statuses, and which of its columns is what."""
-
-    sheet: Sheet
-    mapping: UpdateMapping
-
-    def updates(self) -> Iterator[list[Update | InvalidRow | None]]:
-        """Yield what the rows say, None for those that say nothing, in lists of :data:`CHUNK_ROWS`."""
-        for rows in self.sheet.chunks(CHUNK_ROWS):
-            yield list(map(self.mapping.update, rows))
 
 
 @dataclass(slots=True)
@@ -89,28 +67,6 @@ class PendingUpdate:
     def place(self) -> Place:
         """Where its row stands."""
         return self.update.place
-
-
-def standing(
-    update: Update, known: KnownApplication, column: str, *, strict: bool
-) -> Update | InvalidRow | OutcomeName:
-    """Return how a row ends whose application is `known` so; the update, with what to note, if it is sent.
-
-    The documentation leads from new to disbursed or rejected and tells of no other step. A row that says new
-    is mostly an old copy of the results, and would undo what was set since, so it is refused. What corrects a
-    mistake is sent with a warning, which `strict` makes a problem: the API decides.
-    """
-    if known.status == update.status:
-        return OutcomeName.UNCHANGED
-    if known.status not in STATUSES or known.status == _NEW:
-        return update
-    if update.status == _NEW:
-        return InvalidRow(update.place, (back_to_new(column, known.status),), known.customer_id, update.notes)
-    remark = unusual_step(column, known.status)
-    if strict:
-        problem = RowProblem(remark.code, remark.message, column)
-        return InvalidRow(update.place, (problem,), known.customer_id, update.notes)
-    return update._replace(notes=(*update.notes, remark))
 
 
 class Updater(Pool[PendingUpdate]):
@@ -151,7 +107,7 @@ class Updater(Pool[PendingUpdate]):
 
     async def _updates(self) -> AsyncIterator[PendingUpdate]:
         """Read all rows; yield the updates that are to be sent."""
-        conflicting = await asyncio.to_thread(_conflicting, self._inputs)
+        disputed = await asyncio.to_thread(conflicting, self._inputs)
         await self._ledger.begin_updates()
         seen = SeenIds()
         sent = 0
@@ -163,7 +119,7 @@ class Updater(Pool[PendingUpdate]):
                 for update, known in zip(chunk, await self._known(chunk), strict=True):
                     position = self.totals.read
                     self.totals.read += 1
-                    end = self._standing(update, known, given, conflicting, seen)
+                    end = self._standing(update, known, given, disputed, seen)
                     if isinstance(end, Update):
                         sent += 1
                         yield PendingUpdate(end, position, known)
@@ -189,13 +145,13 @@ class Updater(Pool[PendingUpdate]):
         update: Update | InvalidRow,
         known: KnownApplication,
         given: UpdateInput,
-        conflicting: Set[str],
+        disputed: Set[str],
         seen: SeenIds,
     ) -> Update | InvalidRow | OutcomeName:
         if isinstance(update, InvalidRow):
             return update
         column = given.mapping.status.header
-        if update.application_id in conflicting:
+        if update.application_id in disputed:
             return InvalidRow(update.place, (conflict(column),), known.customer_id, update.notes)
         if seen.note(update.application_id):
             return OutcomeName.DUPLICATE
@@ -241,55 +197,6 @@ class Updater(Pool[PendingUpdate]):
         )
         self._spool.keep(position, told)
         self._count(row.place, outcome, error)
-
-
-def _conflicting(inputs: Sequence[UpdateInput]) -> Set[str]:
-    """Return the applications to which the sheets give several statuses: nobody knows which one is meant."""
-    statuses: dict[str, str] = {}
-    return {
-        update.application_id
-        for given in inputs
-        for chunk in given.updates()
-        for update in chunk
-        if isinstance(update, Update)
-        and statuses.setdefault(update.application_id, update.status) != update.status
-    }
-
-
-def open_updates(
-    source: str, settings: Settings, *, spool: Path | None = None
-) -> tuple[list[UpdateInput], list[str]]:
-    """Open the file named `source`, and return its sheets with statuses and what the person should know.
-
-    `spool` is where the bytes of standard input are. Raises :class:`UsageError` for a file that cannot be
-    read, or that has no sheet with the columns.
-    """
-    sheets = open_sheets(
-        source,
-        path=spool if source == STANDARD_INPUT else None,
-        encoding=settings.encoding,
-        sheets=settings.sheet,
-        score=update_header_score(settings.map),
-    )
-    notices = [notice for sheet in sheets for notice in sheet.notices]
-    inputs: list[UpdateInput] = []
-    refusals: list[MappingError] = []
-    for sheet in sheets:
-        where = f"{sheet.source}, sheet {sheet.name}" if sheet.name else sheet.source
-        try:
-            mapping = choose_update_mapping(
-                where, sheet.headers, settings.map, sheet.letters, strict=settings.strict
-            )
-        except MappingError as error:
-            # A sheet that was asked for, or that is the only one, must fit.
-            if settings.sheet or len(sheets) == 1:
-                raise
-            refusals.append(error)
-        else:
-            inputs.append(UpdateInput(sheet, mapping))
-    if not inputs:
-        raise refusals[0]
-    return inputs, [*notices, *(_("left out a sheet: {why}").format(why=refusal) for refusal in refusals)]
 
 
 async def update_file(

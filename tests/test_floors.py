@@ -116,7 +116,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "senders": ("senders", "senders.messages", "senders.process"),
         "pace": ("pace", "pace.health", "pace.limit", "pace.rules", "pace.window"),
         "report": ("report",),
-        "intake": ("intake",),
+        "intake": ("intake", "update_intake"),
         "findings": ("findings",),
         "file_stamps": ("file_stamps",),
         "blanks": ("blanks",),

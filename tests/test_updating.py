@@ -19,7 +19,7 @@ from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.model import InvalidRow, OutcomeName, Place, Update
 from importer.results import COLUMNS
-from importer.updating import standing
+from importer.update_intake import standing
 from tests.support import Command, api_beside, local, outcomes_in, read_results, set_faults, write_leads
 from tests.test_processes import finished, started, until
 

@@ -201,6 +201,15 @@ Results = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+UpdateResults = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        metavar="FILE",
+        help="Results, as .csv, .jsonl or .xlsx. Default: NAME.updated.csv beside the input.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 LedgerFile = Annotated[
     Path | None,
     typer.Option(

@@ -43,8 +43,8 @@ def responses(
 ) -> None:
     """Export the responses to forms, newest first, with a column for each input.
 
-    What is read is kept beside the output until all is there, so the same command goes on where it was
-    stopped. The output is replaced when the new one is whole.
+    What is read is kept beside the output until all is there, so the same
+    command goes on where it was stopped. An earlier output stays until then.
     """
     from importer.cli.running import run_export
     from importer.event_loops import run_loop

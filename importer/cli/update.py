@@ -24,11 +24,11 @@ from importer.cli.options import (
     Proxy,
     Quiet,
     Rate,
-    Results,
     Sheets,
     Strict,
     Summary,
     TimeoutSeconds,
+    UpdateResults,
     Verbose,
 )
 
@@ -57,7 +57,7 @@ def update(
     timeout: TimeoutSeconds = None,
     dry_run: DryRun = None,
     proxy_from_environment: Proxy = None,
-    results: Results = None,
+    results: UpdateResults = None,
     ledger: LedgerFile = None,
     summary: Summary = None,
     log_format: LogFormat = None,
@@ -67,8 +67,8 @@ def update(
 ) -> None:
     """Set the statuses of applications: new, disbursed or rejected.
 
-    The ledger remembers what was set, so a second run sends nothing. What is not certain is sent again, which
-    does no harm. The results go to NAME.updated.csv beside the input.
+    The ledger remembers what was set, so a second run sends nothing.
+    What is not certain is sent again, which does no harm.
     """
     from importer.cli.running import run_shown
     from importer.event_loops import run_loop

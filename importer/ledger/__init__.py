@@ -11,7 +11,8 @@ A lead's life::
 
 The intent (`sending`) is on disk before the first byte of a request leaves, the outcome after its answer. A
 lead that a dead run left `sending` is in doubt from then on. The ledger holds no names, phones or addresses:
-a key (hash), the customer id, the place of the row and how it ended.
+a key (hash), the customer id, the place of the row and how it ended. It also remembers which statuses of
+applications were set.
 
 The rules are pure functions here; :mod:`importer.ledger.sqlite` keeps them in a file, and any other store
 that keeps the contracts of :class:`Ledger` may take its place.
