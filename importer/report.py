@@ -1,13 +1,13 @@
-"""What a run did: its totals, why rows did not become applications, and the exit code. Pure."""
+"""What a run did, or an export: its totals, why rows did not become applications, and the exit code. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.measuring import Measured
@@ -24,6 +24,8 @@ FIRST_ROWS = 10
 
 # Only this many are kept in the ledger: an API may give a reason of its own to every row.
 _MOST_REASONS = 100
+
+Command = Literal["run", "update"]
 
 _VERSION = 1
 """Of what :meth:`ImportReport.details` returns; another one is not read."""
@@ -90,6 +92,9 @@ class ImportReport:
     """What a run did: the one that has just ended, or one that the ledger tells of."""
 
     run: str
+    command: Command = "run"
+    """What was done: leads imported, or statuses set."""
+
     environment: str
     base_url: str
     files: list[str]
@@ -196,16 +201,63 @@ class ImportReport:
         return report
 
 
+@dataclass(slots=True, kw_only=True)
+class ExportReport:
+    """What an export did."""
+
+    run: str
+    environment: str
+    base_url: str
+    forms: Sequence[str]
+    since: int | None
+    until: int | None
+    started_at: str
+    finished_at: str = ""
+    seconds: float = 0.0
+    responses: int = 0
+    requests: int = 0
+    retries: int = 0
+    stopped: str | None = None
+    results: list[Path] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    def summary(self) -> dict[str, object]:
+        """Return the totals for JSON, under the names that those of a run have."""
+        return {
+            "run": self.run,
+            "env": self.environment,
+            "base_url": self.base_url,
+            "forms": list(self.forms),
+            "since": self.since,
+            "until": self.until,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "seconds": round(self.seconds, 3),
+            "responses": self.responses,
+            "requests": self.requests,
+            "retries": self.retries,
+            "stopped": self.stopped,
+            "results": [str(path) for path in self.results],
+            "exit_code": self.exit_code,
+        }
+
+
 _PRECEDENCE = (70, 130, 143, 5, 4, 2, 3, 1)
 
 
 def exit_code(totals: Totals, stops: Iterable[ImporterError]) -> int:
     """Return what the process answers with; where several codes apply, the first of the contract's order."""
-    codes = {stop.exit_code for stop in stops}
+    codes = [stop.exit_code for stop in stops]
     if not totals.add_up():
-        codes.add(InternalError.exit_code)
-    if totals.outcomes[OutcomeName.IN_DOUBT]:
-        codes.add(3)
+        codes.append(InternalError.exit_code)
+    if totals.outcomes.get(OutcomeName.IN_DOUBT):
+        codes.append(3)
     if any(totals.outcomes[outcome] for outcome in (TO_MEND - {OutcomeName.NOT_ATTEMPTED})):
-        codes.add(1)
+        codes.append(1)
+    return first_exit_code(codes)
+
+
+def first_exit_code(codes: Collection[int]) -> int:
+    """Return the one of several exit codes that goes before the others; 0 for none."""
     return next((code for code in _PRECEDENCE if code in codes), 0)

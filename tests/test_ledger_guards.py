@@ -165,6 +165,7 @@ def as_version_2(path: Path) -> None:
         )
         connection.execute("ALTER TABLE entry DROP COLUMN rows")
         connection.execute("DROP TABLE report")
+        connection.execute("DROP TABLE application_status")
         connection.execute("PRAGMA user_version = 2")
         connection.commit()
 
@@ -204,6 +205,21 @@ def test_a_ledger_of_version_2_is_brought_up_to_date(sound: Path, path: Path) ->
     for _ in range(2):
         with SqliteLedger(path) as ledger:
             assert list(ledger.result_rows(1)) == known
+
+
+async def test_a_ledger_of_version_3_reads_as_before_and_can_keep_statuses(sound: Path, path: Path) -> None:
+    shutil.copy(sound, path)
+    with SqliteLedger(path) as ledger:
+        known = list(ledger.result_rows(1))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE application_status")
+        connection.execute("PRAGMA user_version = 3")
+        connection.commit()
+    for _ in range(2):
+        with SqliteLedger(path) as ledger:
+            assert list(ledger.result_rows(1)) == known
+            await ledger.begin_updates()
+            assert [found.status for found in await ledger.find_applications("a", "local", ["1"])] == [""]
 
 
 def test_what_was_altered_in_a_ledger_of_version_2_is_found(sound: Path, path: Path) -> None:

@@ -37,6 +37,7 @@ PRAGMA user_version = 3
 
 _FROM_3 = f"""
 {statements.REPORT_TABLE.strip()};
+{statements.STATUS_TABLE.strip()};
 PRAGMA user_version = 4
 """
 
