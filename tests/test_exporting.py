@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -13,13 +14,15 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook  # type: ignore[import-untyped]
+from rich.console import Console
 
 from importer.applications import FormResponse
+from importer.console.exporting import ExportDisplay, ExportLog
 from importer.errors import LedgerBusyError, ResultsError, UsageError
 from importer.exporting import refuse_repeated
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.local_responses import given_responses, invented_responses, read_responses
-from importer.model import Done, ResponsePage, TryAgain
+from importer.model import Done, ResponsePage, Totals, TryAgain
 from importer.model import FormResponse as Response
 from importer.response_journal import ResponseJournal
 from importer.results import write_responses
@@ -339,3 +342,67 @@ def test_a_file_of_something_else_is_refused_with_an_example(tmp_path: Path, con
         given_responses(str(tmp_path / "r.jsonl"))
     with pytest.raises(UsageError, match="cannot be read"):
         given_responses(str(tmp_path / "none.jsonl"))
+
+
+# --- what goes wrong on this computer, and what is seen meanwhile ------------------------------------------
+
+
+def test_an_output_or_summary_that_cannot_be_written_keeps_what_was_read(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ResultsError("The disk is full.")
+
+    with listing(5) as api:
+        with monkeypatch.context() as patched:
+            patched.setattr("importer.exporting.write_responses", refuse)
+            patched.setattr("importer.exporting.write_summary", refuse)
+            ended = command("responses", *in_words(api), "-o", "r.csv", "--summary", "s.json")
+            assert ended.code == 2
+            assert said(ended).count("The disk is full.") == 2
+            assert part_of(tmp_path / "r.csv").exists()
+        assert command("responses", *in_words(api), "-o", "r.csv").code == 0
+    assert [row["id"] for row in read_results(tmp_path / "r.csv")] == ids_of(5)
+
+
+def test_a_disk_that_is_full_stops_the_export_and_leaves_no_half_page(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with listing(5) as api:
+        with monkeypatch.context() as patched:
+            patched.setattr("importer.response_journal.os.fsync", full)
+            ended = command("responses", *in_words(api), "-o", "r.csv")
+            assert ended.code == 2
+            assert "No space left on device" in said(ended)
+        assert command("responses", *options(api, "--quiet"), "-o", "r.csv").output == ""
+    assert len(read_results(tmp_path / "r.csv")) == 5
+
+
+def test_an_error_that_nobody_foresaw_is_told_without_what_the_api_said(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("Nguyễn")
+
+    monkeypatch.setattr("importer.exporting.list_responses", broken)
+    with listing(5) as api:
+        ended = command("responses", *in_words(api), "-o", "r.csv")
+    assert ended.code == 70
+    assert "KeyError" in said(ended)
+    assert "Nguyễn" not in said(ended)
+
+
+def test_progress_tells_of_responses_on_a_terminal_and_in_lines() -> None:
+    stream = io.StringIO()
+    totals = Totals(read=1500)
+    log = ExportLog(stream, as_json=False, timer=iter([0.0, 0.0, 10.0]).__next__)
+    log.began(totals, 2000)
+    log.tick()
+    assert stream.getvalue().endswith("1,500 of about 2,000 responses\n")
+    console = Console(file=stream, width=80, force_terminal=True, color_system=None)
+    with ExportDisplay(console) as display:
+        display.began(totals, 2000)
+    assert "1500/2000" in stream.getvalue()

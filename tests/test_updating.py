@@ -14,6 +14,7 @@ import pytest
 from openpyxl import Workbook  # type: ignore[import-untyped]
 
 from importer.applications import ApplicationStore
+from importer.errors import ResultsError
 from importer.ledger import KnownApplication, StatusSet
 from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
@@ -332,3 +333,41 @@ async def test_an_update_that_was_killed_goes_on_where_it_was(tmp_path: Path) ->
         # Only what was under way at the kill, or on its way to the disk, was sent twice.
         assert api.stats.updated <= 2000 + 200
     assert set(outcomes_in(tmp_path / "statuses.updated.csv")) == {"updated", "unchanged"}
+
+
+def test_an_error_that_nobody_foresaw_ends_as_failed_since_to_send_again_does_no_harm(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise KeyError("disbursed")
+
+    monkeypatch.setattr("importer.updating.update_status", broken)
+    api, ids = with_applications(tmp_path, 2)
+    file = write_statuses(tmp_path / "statuses.csv", [(one, "rejected") for one in ids])
+    with api_beside(api):
+        ended = command("update", file, *local(api, tmp_path, "--concurrency", "1", "--log-format", "text"))
+    assert ended.code == 70
+    assert "KeyError" in ended.output
+    assert outcomes_in(tmp_path / "statuses.updated.csv") == ["failed", "not_attempted"]
+
+
+def test_results_and_a_summary_that_cannot_be_written_are_told_and_the_ledger_knows(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ResultsError("The disk is full.")
+
+    api, ids = with_applications(tmp_path, 2)
+    file = write_statuses(tmp_path / "statuses.csv", [(one, "rejected") for one in ids])
+    with api_beside(api):
+        with monkeypatch.context() as patched:
+            patched.setattr("importer.updating.write_results", refuse)
+            patched.setattr("importer.updating.write_summary", refuse)
+            ended = command(
+                "update", file, *local(api, tmp_path, "--summary", "s.json", "--log-format", "text")
+            )
+        assert ended.code == 2
+        assert "The disk is full." in ended.output
+        assert command("update", file, *local(api, tmp_path)).code == 0
+        assert puts(api) == 2
+    assert outcomes_in(tmp_path / "statuses.updated.csv") == ["unchanged", "unchanged"]
