@@ -88,7 +88,7 @@ class Exporter(Steering):
         def read(answer: Answer | NoAnswer, now: float) -> CallEnding[ResponsePage]:
             return refuse_repeated(read_responses(answer, now), below)
 
-        place = Place(f"responses to form {', '.join(forms)}", "", self._pages)
+        place = Place(_("responses to form {forms}").format(forms=", ".join(forms)), "", self._pages)
         end, _tries = await caller.call(PendingPage(place), request, read)
         if not isinstance(end, Done):
             self._give_up(end)

@@ -10,7 +10,7 @@ dataclass takes several times as long to make.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -201,6 +201,12 @@ UPDATE_OUTCOMES = (
     OutcomeName.NOT_ATTEMPTED,
 )
 """How a row of statuses can end; in doubt it never is, since an update may be sent again."""
+
+Command = Literal["run", "update"]
+"""What a run is of: leads are imported, or statuses set."""
+
+OUTCOMES_OF: Mapping[Command, Sequence[OutcomeName]] = {"run": IMPORT_OUTCOMES, "update": UPDATE_OUTCOMES}
+"""How the rows of a command can end."""
 
 
 class Application(NamedTuple):

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.measuring import Measured
-from importer.model import ErrorInfo, OutcomeName, Place, Totals
+from importer.model import OUTCOMES_OF, Command, ErrorInfo, OutcomeName, Place, Totals
 
 TO_MEND = frozenset(
     {OutcomeName.INVALID, OutcomeName.REJECTED, OutcomeName.FAILED, OutcomeName.NOT_ATTEMPTED}
@@ -24,8 +24,6 @@ FIRST_ROWS = 10
 
 # Only this many are kept in the ledger: an API may give a reason of its own to every row.
 _MOST_REASONS = 100
-
-Command = Literal["run", "update"]
 
 _VERSION = 1
 """Of what :meth:`ImportReport.details` returns; another one is not read."""
@@ -173,15 +171,18 @@ class ImportReport:
         }
 
     @classmethod
-    def read(cls, summary: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Self:
+    def read(
+        cls, summary: Mapping[str, Any], details: Mapping[str, Any] | None = None, *, command: Command = "run"
+    ) -> Self:
         """Return the report of a run of which this is the summary, and what else was kept of it.
 
         Counts that the summary lacks are 0.
         """
         totals = Totals(*(summary.get(count, 0) for count in ("read", "requests", "retries")))
-        totals.outcomes = {outcome: summary.get(outcome, 0) for outcome in OutcomeName}
+        totals.outcomes = {outcome: summary.get(outcome, 0) for outcome in OUTCOMES_OF[command]}
         report = cls(
             run=summary["run"],
+            command=command,
             environment=summary["env"],
             base_url=summary["base_url"],
             files=summary["files"],

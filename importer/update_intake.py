@@ -60,7 +60,11 @@ def open_updates(
     inputs: list[UpdateInput] = []
     refusals: list[MappingError] = []
     for sheet in sheets:
-        where = f"{sheet.source}, sheet {sheet.name}" if sheet.name else sheet.source
+        where = (
+            _("{source}, sheet {sheet}").format(source=sheet.source, sheet=sheet.name)
+            if sheet.name
+            else sheet.source
+        )
         try:
             mapping = choose_update_mapping(
                 where, sheet.headers, settings.map, sheet.letters, strict=settings.strict

@@ -23,7 +23,7 @@ from importer.importing import hurry, run_name, system_time
 from importer.intake import Identity, problem_text
 from importer.interrupts import Interrupts
 from importer.language import _, in_figures, marked
-from importer.ledger import KnownApplication, Ledger, StatusSet
+from importer.ledger import KnownApplication, Ledger, RunStart, StatusSet
 from importer.mapping.updates import conflict
 from importer.model import (
     UPDATE_OUTCOMES,
@@ -234,6 +234,15 @@ async def update_file(
                 started_at=utc_text(time.clock()),
                 notices=[*notices, *lacking, *found],
             )
+            run = await ledger.begin_run(
+                RunStart(
+                    name=report.run,
+                    environment=report.environment,
+                    base_url=report.base_url,
+                    started_at=report.started_at,
+                    command="update",
+                )
+            )
             updater = Updater(
                 inputs,
                 settings,
@@ -256,7 +265,8 @@ async def update_file(
                     surroundings=updater.surroundings(),
                 )
                 await updater.run(None if settings.dry_run else caller)
-            report.seconds = time.timer() - begun
+            # As the ledger keeps it, so that a later report of the run tells the same.
+            report.seconds = round(time.timer() - begun, 3)
         if updater.left_out:
             report.notices.append(
                 _("{file}: rows left out since they have neither application id nor status: {count}").format(
@@ -264,40 +274,49 @@ async def update_file(
                 )
             )
         report.totals, report.reasons = updater.totals, updater.reasons
+        report.measured = updater.measurement.measured()
         report.finished_at = utc_text(time.clock())
-        await _conclude(report, updater.stops, ledger, rows, settings)
+        await _conclude(report, updater.stops, run, ledger, rows, settings)
     return report
 
 
 async def _conclude(
     report: ImportReport,
     stops: list[ImporterError],
+    run: int,
     ledger: Ledger,
     rows: RowSpool,
     settings: Settings,
 ) -> None:
     """Write everything that an update leaves behind; what cannot be written keeps nothing else from being."""
-    report.stopped = str(stops[0]) if stops else None
 
     async def write() -> None:
         if not settings.dry_run:
             await asyncio.to_thread(_write_results, report, ledger, rows, settings)
 
+    async def end() -> None:
+        await ledger.end_run(run, report.summary(), report.details(), complete=False)
+
     async def summarise() -> None:
         if settings.summary is not None:
             write_summary(settings.summary, report.summary())
 
-    steps: tuple[Callable[[], Awaitable[None]], ...] = (ledger.flush, write, summarise)
-    report.exit_code = exit_code(report.totals, stops)
+    steps: tuple[Callable[[], Awaitable[None]], ...] = (ledger.flush, write, end, summarise)
     for step in steps:
+        _note_stop(report, stops)
         try:
             await step()
         except ImporterError as error:
             if str(error) not in (*report.notices, *map(str, stops)):
                 report.notices.append(str(error))
             stops.append(error)
-            report.stopped = report.stopped or str(error)
-        report.exit_code = exit_code(report.totals, stops)
+    _note_stop(report, stops)
+
+
+def _note_stop(report: ImportReport, stops: Sequence[ImporterError]) -> None:
+    report.stop = stops[0] if stops else None
+    report.stopped = str(report.stop) if report.stop else None
+    report.exit_code = exit_code(report.totals, stops)
 
 
 def _write_results(report: ImportReport, ledger: Ledger, rows: RowSpool, settings: Settings) -> None:

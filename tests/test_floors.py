@@ -43,6 +43,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "mapping.choosing",
             "mapping.columns",
             "mapping.leads",
+            "mapping.statuses",
             "mapping.updates",
             "examples",
             "templates",

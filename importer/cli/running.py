@@ -25,10 +25,11 @@ from importer.interrupts import Interrupts
 from importer.metrics import write_metrics
 from importer.notification import notify
 from importer.operations import utc_text
-from importer.report import Command, ImportReport
+from importer.report import ImportReport
 
 if TYPE_CHECKING:
     from importer.local_api import LocalApi
+    from importer.model import Command
     from importer.settings import Loaded, Settings
 
 

@@ -29,6 +29,7 @@ from typing import NamedTuple, Protocol, assert_never
 
 from importer.model import (
     Application,
+    Command,
     Created,
     ErrorInfo,
     Failed,
@@ -140,6 +141,8 @@ class RunStart:
     base_url: str
     started_at: str
     """ISO 8601, UTC."""
+
+    command: Command = "run"
 
 
 class Said(StrEnum):

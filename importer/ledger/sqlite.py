@@ -114,8 +114,9 @@ class SqliteLedger:
         run = await self._open_writer.ask(
             lambda connection: (
                 connection.execute(
-                    "INSERT INTO run (name, environment, base_url, started_at) VALUES (?, ?, ?, ?)",
-                    (start.name, start.environment, start.base_url, start.started_at),
+                    "INSERT INTO run (name, environment, base_url, started_at, command) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (start.name, start.environment, start.base_url, start.started_at, start.command),
                 ).lastrowid
                 or 0
             )

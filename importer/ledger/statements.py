@@ -85,7 +85,9 @@ CREATE TABLE run (
     environment TEXT NOT NULL,
     base_url TEXT NOT NULL,
     started_at TEXT NOT NULL,
-    summary TEXT                -- JSON; NULL while it goes on, and for good when it was killed
+    -- JSON; NULL while it goes on, and for good when it was killed
+    summary TEXT,
+    command TEXT NOT NULL DEFAULT 'run'
 ) STRICT;
 CREATE TABLE sheet (
     id INTEGER PRIMARY KEY,

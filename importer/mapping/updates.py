@@ -15,36 +15,10 @@ from importer.headings import fold, spellings
 from importer.language import _
 from importer.mapping.choosing import choose_columns
 from importer.mapping.columns import Column, names_of
+from importer.mapping.statuses import APPLICATION_ID, STATUS, STATUS_WORDS
 from importer.model import InvalidRow, Remark, Row, RowProblem, Update
 from importer.operations import STATUSES
-from importer.templates import Field
 from importer.values import read_value
-
-APPLICATION_ID = Field(
-    name="application_id",
-    title="Mã hồ sơ",
-    kind="customer_id",
-    synonyms=(
-        *("application", "application no", "application number", "lead id", "id application"),
-        *("id hồ sơ", "mã đơn", "mã đơn đăng ký", "mã đăng ký", "mã application", "số hồ sơ", "mã hồ sơ vay"),
-    ),
-)
-STATUS = Field(
-    name="status",
-    title="Trạng thái",
-    synonyms=(
-        *("new status", "application status", "trạng thái mới", "trạng thái hồ sơ", "tình trạng"),
-        *("tình trạng hồ sơ", "kết quả hồ sơ"),
-    ),
-)
-
-# What people write for a status, folded.
-_WORDS = {
-    **{fold(status): status for status in STATUSES},
-    **dict.fromkeys(map(fold, ("mới", "mới tạo", "hồ sơ mới")), "new"),
-    **dict.fromkeys(map(fold, ("giải ngân", "đã giải ngân", "được giải ngân")), "disbursed"),
-    **dict.fromkeys(map(fold, ("từ chối", "đã từ chối", "bị từ chối", "reject")), "rejected"),
-}
 
 # They are 18 digits today. They grow with time, and will be 19 in 2028, as their first bits are a clock.
 _ID = re.compile("[1-9][0-9]{17,18}")
@@ -80,11 +54,11 @@ class UpdateMapping:
             problems.append(_missing(self.application_id))
         if not status and not {self.status.header, ""} & known:
             problems.append(_missing(self.status))
-        elif status and fold(status) not in _WORDS:
+        elif status and fold(status) not in STATUS_WORDS:
             problems.append(_bad_status(self.status))
         if problems:
             return InvalidRow(row.place, tuple(problems), notes=tuple(notes))
-        return Update(row.place, application_id, _WORDS[fold(status)], tuple(notes))
+        return Update(row.place, application_id, STATUS_WORDS[fold(status)], tuple(notes))
 
     @property
     def _columns(self) -> tuple[Column, Column]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from importer.errors import ResultsError
 from importer.inputs import leaves, serialised
+from importer.language import _, in_figures, marked
 from importer.model import FormResponse, NumberText
 from importer.results.replacing import replacing
 from importer.results.tables import Cell, Table, width_of, write_csv, write_json_lines, write_workbook
@@ -23,7 +24,7 @@ _COLUMN_LIMIT = 16_384
 # What a number in a spreadsheet keeps (specification "Number precision").
 _EXACT = 10**15
 
-_OTHERWISE = "What was read is kept: run the same command again."
+_OTHERWISE = marked("What was read is kept: run the same command again.")
 
 
 def write_responses(path: Path, read: Callable[[], Iterable[FormResponse]]) -> None:
@@ -42,8 +43,10 @@ def write_responses(path: Path, read: Callable[[], Iterable[FormResponse]]) -> N
     columns = {name: at for at, name in enumerate(names)}
     if suffix == ".xlsx" and len(columns) > _COLUMN_LIMIT:
         raise ResultsError(
-            f"{path}: a sheet of a workbook holds {_COLUMN_LIMIT:,} columns, and the responses have "
-            f"{len(columns):,}. Name a .csv or .jsonl file instead."
+            _(
+                "{path}: a sheet of a workbook holds {limit} columns, and the responses have {columns}. Name "
+                "a .csv or .jsonl file instead."
+            ).format(path=path, limit=in_figures(_COLUMN_LIMIT), columns=in_figures(len(columns)))
         )
     lines = (_cells(response, columns) for response in read())
     with replacing(path, otherwise=_OTHERWISE) as file:
@@ -74,7 +77,7 @@ def _inputs(response: FormResponse) -> Iterator[tuple[str, object]]:
 
 
 def _names(response: FormResponse) -> Iterator[str]:
-    return (name for name, _ in _inputs(response))
+    return (name for name, _value in _inputs(response))
 
 
 def _cells(response: FormResponse, columns: Mapping[str, int]) -> list[Cell]:
