@@ -42,6 +42,8 @@ PARTIAL_ENDINGS = (".part", ".tmp", ".crdownload", ".filepart")
 # `leads.results.csv`, `leads.results-2.csv`, `leads.retry.kept-1.xlsx`, `leads.updated.csv` …
 _OWN = re.compile(r"\.(?:results|retry|updated)(?:-\d+|\.kept-\d+)*\.(?:csv|jsonl|xlsx)\Z", re.IGNORECASE)
 
+_RETRY = re.compile(r"(?P<leads>.+)\.retry\.(?:csv|xlsx)\Z", re.IGNORECASE)
+
 # Brackets alone make no pattern, since browsers put them into names: `leads[1].csv`.
 _WILDCARDS = re.compile(r"[*?]")
 
@@ -172,9 +174,22 @@ def _candidates(paths: Iterable[Path], *, with_own: bool = False) -> list[_Candi
         for path in sorted(paths)
         if not path.name.startswith((".", "~$"))
         and _is_read(_complete_name(path.name))
-        and (with_own or not _OWN.search(_complete_name(path.name)))
+        and (with_own or not _OWN.search(_complete_name(path.name)) or _were_brought_back(path))
         and path.is_file()
     ]
+
+
+def _were_brought_back(path: Path) -> bool:
+    """Tell whether rows to mend were put there by a person: the importer writes them beside their leads."""
+    rows = _RETRY.fullmatch(_complete_name(path.name))
+    if rows is None:
+        return False
+    leads = rows["leads"]
+    return not any(
+        other.name == leads or (other.name.startswith(f"{leads}.") and not _OWN.search(other.name))
+        for other in path.parent.iterdir()
+        if other.name != path.name
+    )
 
 
 def _complete_name(name: str) -> str:

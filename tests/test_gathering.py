@@ -51,9 +51,18 @@ OWN = [
 
 @pytest.mark.parametrize("name", OWN)
 def test_what_the_importer_wrote_itself_is_no_file_of_leads(tmp_path: Path, name: str) -> None:
-    filled(tmp_path, name, "results.csv", "retry.xlsx")
-    assert names(gathered(tmp_path).files) == ["results.csv", "retry.xlsx"]
-    assert names(gathered(tmp_path / "*").files) == ["results.csv", "retry.xlsx"]
+    beside = [f"{name.rsplit('.retry', 1)[0]}.tsv", "results.csv", "retry.xlsx"]
+    filled(tmp_path, name, *beside)
+    assert names(gathered(tmp_path).files) == beside
+    assert names(gathered(tmp_path / "*").files) == beside
+
+
+@pytest.mark.parametrize("name", ["leads.retry.csv", "leads.retry.xlsx", "leads.xlsx.retry.xlsx"])
+def test_rows_to_mend_are_read_where_a_person_put_them_apart_from_their_leads(
+    tmp_path: Path, name: str
+) -> None:
+    filled(tmp_path, name, "leads-2.csv")
+    assert names(gathered(tmp_path).files) == ["leads-2.csv", name]
 
 
 def test_rows_to_mend_are_read_where_the_pattern_asks_for_them(tmp_path: Path) -> None:
