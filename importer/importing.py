@@ -14,13 +14,14 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
+from importer.access import account_held, api_of, credentials_of, ledger_of, transport_of
 from importer.adoption import adopted, refuse_unknown
 from importer.archiving import archive_files, refuse_bad_archive, strange_results
 from importer.disks import stamp_of
@@ -32,7 +33,6 @@ from importer.intake import Identity, Input, Opened, Selection, open_files, path
 from importer.interrupts import Interruption
 from importer.language import _
 from importer.ledger import Policy, RunStart
-from importer.ledger.locks import ProcessLock, account_lock
 from importer.ledger.sqlite import SqliteLedger
 from importer.ledger.told import Told
 from importer.model import OutcomeName
@@ -42,11 +42,10 @@ from importer.page import write_page
 from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
-from importer.runner import Runner, Time, Watcher, Work
-from importer.senders import SenderProcesses, fitting_processes
-from importer.settings import Settings, default_ledger_path
+from importer.runner import Runner, Steering, Time, Watcher, Work
+from importer.senders import SenderProcesses
+from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
-from importer.signing import Credentials
 from importer.sources import is_of_program
 from importer.transport import Transport
 
@@ -133,7 +132,7 @@ async def import_files(
     """
     time = time or system_time()
     refuse_unsafe(settings.env)
-    credentials, lacking = _credentials(settings)
+    credentials, lacking = credentials_of(settings)
     gathered = await _gathered(sources, time)
     stamps = {source: stamp_of(Path(source)) for source in gathered.files}
     with ExitStack() as stack:
@@ -164,12 +163,10 @@ async def import_files(
             return report
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
-        if not settings.dry_run and (lock := _account_lock(settings, account)):
-            _acquire(lock)
-            stack.callback(lock.release)
-        ledger = stack.enter_context(_ledger(settings, time.clock))
+        stack.enter_context(account_held(settings, account))
+        ledger = stack.enter_context(ledger_of(settings, time.clock))
         told, unknown = _told_by_results(ledger, inputs, files, settings)
-        async with _api(settings, credentials) as base_url:
+        async with api_of(settings, credentials) as base_url:
             report.base_url = base_url
             report.notices += [*unknown, *_told_of(settings, new_ledger=new_ledger)]
             run = await ledger.begin_run(
@@ -197,9 +194,10 @@ async def import_files(
             )
             runner = Runner(work, run=run, ledger=ledger, watcher=watcher, time=time)
             begun = time.timer()
-            async with _transport(base_url, settings, inputs) as transport:
+            rows = sum(given.sheet.height for given in inputs)
+            async with transport_of(base_url, settings, rows) as transport:
                 if interrupts is not None:
-                    interrupts.attach(runner.stop, partial(_hurry, runner, transport))
+                    interrupts.attach(runner.stop, partial(hurry, runner, transport))
                 await runner.run(None if settings.dry_run else transport, credentials)
             # As the ledger keeps it, so that a later report of the run tells the same.
             report.seconds = round(time.timer() - begun, 3)
@@ -301,77 +299,14 @@ async def _conclude(
     await step(draw)
 
 
-@asynccontextmanager
-async def _transport(
-    base_url: str, settings: Settings, inputs: Sequence[Input]
-) -> AsyncIterator[Transport | SenderProcesses]:
-    """Yield what sends: this process, or where there is much to send, others that it starts."""
-    given: dict[str, Any] = {
-        "base_url": base_url,
-        "connections": settings.concurrency,
-        "answer_seconds": settings.timeout,
-        "proxy_from_environment": settings.proxy_from_environment,
-    }
-    rows = sum(one.sheet.height for one in inputs)
-    processes = settings.processes or fitting_processes(rows, settings.concurrency, settings.rate)
-    async with AsyncExitStack() as stack:
-        transport: Transport | SenderProcesses | None = None
-        if processes > 1 and not settings.dry_run:
-            # A system that has no room for another process may have some for the import.
-            with suppress(OSError):
-                transport = await stack.enter_async_context(SenderProcesses(processes, **given))
-        if transport is None:
-            transport = await stack.enter_async_context(Transport(**given))
-        yield transport
-
-
-def _hurry(runner: Runner, transport: Transport | SenderProcesses) -> None:
-    runner.hurry()
+def hurry(steering: Steering, transport: Transport | SenderProcesses) -> None:
+    """Wait no longer: neither for answers nor for the rest of the rows."""
+    steering.hurry()
     transport.abandon()
 
 
 def _counted(outcomes: dict[OutcomeName, int]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or _("nothing")
-
-
-def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
-    try:
-        credentials = settings.credentials()
-    except UsageError:
-        if not settings.dry_run:
-            raise
-        return Credentials("", b""), [_("Without credentials, leads of earlier runs are not recognised.")]
-    if credentials is None:
-        from importer.local_api import LOCAL_CREDENTIALS
-
-        credentials = LOCAL_CREDENTIALS
-    return credentials, []
-
-
-def _account_lock(settings: Settings, account: str) -> ProcessLock | None:
-    """Return the lock that keeps two ledgers from importing into one account side by side.
-
-    A local API is an account of its own, and the one that a run starts for itself needs no lock.
-    """
-    state = default_ledger_path().parent
-    if settings.env != "local":
-        return account_lock(state, account, settings.env)
-    if settings.base_url is None:
-        return None
-    return account_lock(state, account_id(settings.base_url), settings.env)
-
-
-def _acquire(lock: ProcessLock) -> None:
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise UsageError(
-            _(
-                "The lock of the account cannot be taken ({reason}: {filename}). Remove that file if "
-                "it is not yours, or let the environment variable XDG_STATE_HOME name a folder of "
-                "yours."
-            ).format(reason=error.strerror or error, filename=error.filename)
-        ) from error
 
 
 def _told_by_results(
@@ -432,44 +367,3 @@ def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
             _("With --duplicates send, every run sends every row, also those that were created before.")
         )
     return told
-
-
-@contextmanager
-def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLedger]:
-    """Open the ledger; for a dry run, a copy of it that is thrown away."""
-    path = settings.ledger_path()
-    if settings.ledger is None:
-        # A folder that was named and is not there is a slip of the pen: a new ledger would know of nothing.
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise UsageError(
-                _(
-                    "The folder {folder} for the ledger cannot be made ({reason}). Give another place "
-                    "with --ledger."
-                ).format(folder=path.parent, reason=error.strerror)
-            ) from error
-    if not settings.dry_run:
-        with SqliteLedger(path, clock=clock) as ledger:
-            yield ledger
-        return
-    with tempfile.TemporaryDirectory(prefix="lead-importer-") as folder:
-        copy = Path(folder) / "ledger.sqlite3"
-        if path.exists():
-            with SqliteLedger(path, clock=clock) as original:
-                original.close_and_copy(copy)
-        with SqliteLedger(copy, clock=clock) as ledger:
-            yield ledger
-
-
-@asynccontextmanager
-async def _api(settings: Settings, credentials: Credentials) -> AsyncIterator[str]:
-    """Yield the base URL; for the environment `local`, that of a local API started for this run."""
-    address = settings.api_address()
-    if address is not None:
-        yield address
-        return
-    from importer.local_api import LocalApi
-
-    async with LocalApi(credentials) as api:
-        yield api.base_url

@@ -1,7 +1,8 @@
 """Figures of the last run for Prometheus, in a file that the node exporter's textfile collector reads.
 
 All are gauges, since each run replaces the file (naming: https://prometheus.io/docs/practices/naming/). They
-have the label ``env``, so that the jobs of several environments can each have a file in one folder.
+have the labels ``env`` and ``command``, so that the jobs of several environments, and the updates of
+statuses, can each have a file in one folder.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from importer.model import OutcomeName
+from importer.model import Command, OutcomeName
 from importer.report import ImportReport
 from importer.results.replacing import in_place_of, refusal
 
@@ -32,15 +33,15 @@ def metrics_text(report: ImportReport, now: float, last_success: float | None) -
 
     def tell(name: str, meaning: str, value: float | None, **labels: str) -> None:
         if value is not None:
-            gauge = Gauge(f"{PREFIX}_{name}", meaning, ("env", *labels), registry=registry)
-            gauge.labels(report.environment, *labels.values()).set(value)
+            gauge = Gauge(f"{PREFIX}_{name}", meaning, ("env", "command", *labels), registry=registry)
+            gauge.labels(report.environment, report.command, *labels.values()).set(value)
 
     def tell_each(
         name: str, meaning: str, label: str, values: Mapping[OutcomeName, int] | Mapping[str, int]
     ) -> None:
-        gauge = Gauge(f"{PREFIX}_{name}", meaning, ("env", label), registry=registry)
+        gauge = Gauge(f"{PREFIX}_{name}", meaning, ("env", "command", label), registry=registry)
         for kind, value in values.items():
-            gauge.labels(report.environment, kind).set(value)
+            gauge.labels(report.environment, report.command, kind).set(value)
 
     succeeded = report.exit_code == 0
     totals = report.totals
@@ -69,15 +70,15 @@ def metrics_text(report: ImportReport, now: float, last_success: float | None) -
     return generate_latest(registry)
 
 
-def last_success_in(text: str, environment: str) -> float | None:
-    """Return when a run last ended well, as the file of an earlier run tells; None if it does not."""
+def last_success_in(text: str, environment: str, command: Command) -> float | None:
+    """Return when a run of `command` last ended well, as the file of an earlier one tells; None if not."""
     from prometheus_client.parser import text_string_to_metric_families
 
     # A file that somebody has changed is replaced like any other.
     with suppress(ValueError, KeyError, IndexError):
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                if sample.name == LAST_SUCCESS and sample.labels.get("env") == environment:
+                if sample.name == LAST_SUCCESS and sample.labels == {"env": environment, "command": command}:
                     return sample.value
     return None
 
@@ -90,7 +91,7 @@ def write_metrics(path: Path, report: ImportReport, now: float) -> str:
     before = ""
     with suppress(OSError, UnicodeDecodeError):
         before = path.read_text(encoding="utf-8")
-    content = metrics_text(report, now, last_success_in(before, report.environment))
+    content = metrics_text(report, now, last_success_in(before, report.environment, report.command))
     try:
         with in_place_of(path, mode=_MODE) as file:
             file.write(content)

@@ -54,8 +54,13 @@ def text_of(report: ImportReport) -> str:
     counts = ", ".join(
         f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in report.totals.outcomes.items() if count
     )
+    told = (
+        _("Update of statuses in {environment}: {rows} read{counts}; exit code {code}")
+        if report.command == "update"
+        else _("Lead import to {environment}: {rows} read{counts}; exit code {code}")
+    )
     lines = [
-        _("Lead import to {environment}: {rows} read{counts}; exit code {code}").format(
+        told.format(
             environment=report.environment,
             rows=rows(report.totals.read),
             counts=f", {counts}" if counts else "",

@@ -1,5 +1,7 @@
 """The worker pool: leads in, each submitted to its end, until there are none or the run must stop.
 
+What else is settled row by row uses the same :class:`Pool`.
+
 A run that stops settles what is under way; what it had not begun is `not_attempted`, but still read, so that
 the results tell of every row.
 """
@@ -8,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence, Set
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from importer.attempts import (
     LONGEST_OBEYED_SECONDS,
@@ -28,8 +31,11 @@ from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
 from importer.measuring import Measurement
 from importer.model import (
+    IMPORT_OUTCOMES,
     Application,
+    CallEnd,
     Created,
+    Done,
     ErrorInfo,
     Failed,
     InDoubt,
@@ -48,6 +54,11 @@ from importer.model import (
 from importer.pace import Hold, Pace
 from importer.report import Reasons
 from importer.signing import Credentials
+
+_PendingT = TypeVar("_PendingT")
+
+PoolEnd = RowEnd | CallEnd[Any]
+"""How anything that was pending ended."""
 
 # Leads that wait for a worker, at most; their inputs are in memory.
 _WAITING = 1000
@@ -126,25 +137,27 @@ class Time:
     """Waits so many seconds."""
 
 
-class Runner:
-    """One run over its inputs. It is used once: :meth:`run`, and meanwhile :meth:`stop` from anywhere."""
+class Steering:
+    """What the attempts of a run have in common: the pace, what stops them, and what is counted and told.
 
-    def __init__(self, work: Work, *, run: int, ledger: Ledger, watcher: Watcher, time: Time) -> None:
-        self.totals = Totals()
+    :meth:`stop` may be called from anywhere.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        rate: float | None,
+        *,
+        watcher: Watcher,
+        time: Time,
+        outcomes: Iterable[OutcomeName] = IMPORT_OUTCOMES,
+    ) -> None:
+        self.totals = Totals(outcomes=dict.fromkeys(outcomes, 0))
         self.reasons = Reasons()
         self.measurement = Measurement()
         self.stops: list[ImporterError] = []
         """Why the run stopped before its end: the first reason, and what came on top of it."""
 
-        self.refused: list[UsageError] = []
-        """Why files that may fail were not read to their ends."""
-
-        self.read_everything = False
-        """Whether every row of the inputs was read."""
-
-        self._work = work
-        self._run = run
-        self._ledger = ledger
         self._watcher = watcher
         self._time = time
         self._begun = time.timer()
@@ -152,36 +165,12 @@ class Runner:
         self._hurried = False
         self._stopping = asyncio.Event()
         self._pace = Pace(
-            work.concurrency,
-            work.rate,
+            concurrency,
+            rate,
             timer=time.timer,
             pause=self._pause,
             stopping=self._stopping.is_set,
         )
-        self._queue: asyncio.Queue[PendingLead | None] = asyncio.Queue(max(_WAITING, work.concurrency))
-
-    async def run(self, sender: Sender | None, credentials: Credentials) -> None:
-        """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
-
-        Returns when every row that was read has an outcome; `stops` then tells whether the run was stopped.
-        Whatever goes wrong while it reads or writes the ledger stops the run in the same way.
-        """
-        rows = sum(given.sheet.height for given in self._work.inputs)
-        self._tell(lambda: self._watcher.began(self.totals, rows))
-        self._tell(lambda: self._watcher.paced_by(self._pace.hold))
-        submitter = None if sender is None else self._submitter(sender, credentials)
-        workers = [asyncio.create_task(self._serve(submitter)) for _ in range(self._work.concurrency)]
-        try:
-            async for pending in self._leads():
-                await self._queue.put(pending)
-        except ImporterError as error:
-            self.stop(error)
-        except Exception as error:
-            self.stop(unexpected(error))
-        finally:
-            for _ in workers:
-                await self._queue.put(None)
-            await asyncio.gather(*workers)
 
     def stop(self, reason: ImporterError) -> None:
         """Send nothing new; what is under way is settled."""
@@ -201,6 +190,166 @@ class Runner:
                 tell()
             except Exception:
                 self._watched = False
+
+    def surroundings(self) -> Surroundings:
+        """Return what attempts need of the run around them."""
+        return Surroundings(
+            clock=self._time.clock,
+            timer=self._time.timer,
+            pause=self._pause,
+            turn=lambda: self._pace,
+            stopping=self._stopping.is_set,
+            failed=self.stop,
+            told=self._attempt_ended,
+            chance=self._time.chance,
+        )
+
+    def _begin(self, rows: int) -> None:
+        self._tell(lambda: self._watcher.began(self.totals, rows))
+        self._tell(lambda: self._watcher.paced_by(self._pace.hold))
+
+    async def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._stopping.wait()
+            except TimeoutError:
+                return
+
+    def _attempt_ended(self, attempt: AttemptEnded) -> None:
+        self.totals.requests += attempt.requested
+        self.totals.retries += attempt.number > 1
+        now = self._time.timer()
+        self._pace.note(attempt.ending, now, attempt.seconds)
+        self.measurement.attempt_ended(
+            now - self._begun,
+            attempt.seconds,
+            requested=attempt.requested,
+            again=attempt.number > 1,
+            error=attempt.ending.error if isinstance(attempt.ending, TryAgain) else None,
+        )
+        self._tell(lambda: self._watcher.attempt_ended(attempt))
+        match attempt.ending:
+            case SetUpWrong(error):
+                self.stop(
+                    StoppedError(
+                        _("The API refuses this set-up ({error}). {message}.").format(
+                            error=answered(error), message=error.message
+                        )
+                    )
+                )
+            case TryAgain(error, seconds) if seconds > LONGEST_OBEYED_SECONDS:
+                self.stop(
+                    StoppedError(
+                        _(
+                            "The API asks to wait {seconds} seconds ({error}). Run the same command again "
+                            "after that."
+                        ).format(seconds=in_figures(seconds), error=answered(error))
+                    )
+                )
+            case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
+                self.stop(
+                    StoppedError(
+                        _(
+                            "The API is unavailable: {failures} attempts in a row brought no success "
+                            "({message}). Run the same command again when it is back."
+                        ).format(failures=self._pace.health.failures, message=error.message)
+                    )
+                )
+
+    def _count(self, row: RowEnded) -> None:
+        self.totals.outcomes[row.outcome] += 1
+        self.measurement.row_ended(self._time.timer() - self._begun, row.outcome)
+        if row.error is not None and row.outcome is not OutcomeName.NOT_ATTEMPTED:
+            self.reasons.add(row.outcome, row.error, row.place)
+        self._tell(lambda: self._watcher.row_ended(row))
+
+
+class Pool(Steering, ABC, Generic[_PendingT]):
+    """Takes what is pending to its end, much at once, as fast as the API allows, until it must stop.
+
+    It is used once.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        rate: float | None,
+        *,
+        watcher: Watcher,
+        time: Time,
+        outcomes: Iterable[OutcomeName] = IMPORT_OUTCOMES,
+    ) -> None:
+        super().__init__(concurrency, rate, watcher=watcher, time=time, outcomes=outcomes)
+        self._concurrency = concurrency
+        self._queue: asyncio.Queue[_PendingT | None] = asyncio.Queue(max(_WAITING, concurrency))
+
+    @abstractmethod
+    def _ended(self, pending: _PendingT, end: PoolEnd) -> None:
+        """Take in how what was pending has ended."""
+
+    async def _settle_all(
+        self,
+        rows: int,
+        pending: AsyncIterator[_PendingT],
+        settle: Callable[[_PendingT], Awaitable[PoolEnd]] | None,
+    ) -> None:
+        """Let workers `settle` all that is `pending`, of about so many `rows`; without it nothing is sent.
+
+        Whatever goes wrong while it is read stops the run.
+        """
+        self._begin(rows)
+        workers = [asyncio.create_task(self._serve(settle)) for _ in range(self._concurrency)]
+        try:
+            async for one in pending:
+                await self._queue.put(one)
+        except ImporterError as error:
+            self.stop(error)
+        except Exception as error:
+            self.stop(unexpected(error))
+        finally:
+            for _ in workers:
+                await self._queue.put(None)
+            await asyncio.gather(*workers)
+
+    async def _serve(self, settle: Callable[[_PendingT], Awaitable[PoolEnd]] | None) -> None:
+        while (pending := await self._queue.get()) is not None:
+            end: PoolEnd = NotAttempted()
+            if settle is not None and not self._stopping.is_set():
+                try:
+                    end = await settle(pending)
+                except Exception as error:
+                    # A worker that died here would leave the others without a reader of the queue.
+                    failure = unexpected(error)
+                    self.stop(failure)
+                    end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
+            self._ended(pending, end)
+
+
+class Runner(Pool[PendingLead]):
+    """One run over its inputs. It is used once: :meth:`run`, and meanwhile :meth:`stop` from anywhere."""
+
+    def __init__(self, work: Work, *, run: int, ledger: Ledger, watcher: Watcher, time: Time) -> None:
+        super().__init__(work.concurrency, work.rate, watcher=watcher, time=time)
+        self.refused: list[UsageError] = []
+        """Why files that may fail were not read to their ends."""
+
+        self.read_everything = False
+        """Whether every row of the inputs was read."""
+
+        self._work = work
+        self._run = run
+        self._ledger = ledger
+
+    async def run(self, sender: Sender | None, credentials: Credentials) -> None:
+        """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
+
+        Returns when every row that was read has an outcome; `stops` then tells whether the run was stopped.
+        Whatever goes wrong while it reads or writes the ledger stops the run in the same way.
+        """
+        rows = sum(given.sheet.height for given in self._work.inputs)
+        submitter = None if sender is None else self._submitter(sender, credentials)
+        await self._settle_all(rows, self._leads(), submitter.submit if submitter else None)
 
     async def _leads(self) -> AsyncIterator[PendingLead]:
         """Read and enrol all rows; yield the leads that are to be sent."""
@@ -251,21 +400,10 @@ class Runner:
                 pending.append(PendingLead(lead, standing.lead, standing.doubtful))
         return pending
 
-    async def _serve(self, submitter: Submitter | None) -> None:
-        while (pending := await self._queue.get()) is not None:
-            end: RowEnd = NotAttempted()
-            if submitter is not None and not self._stopping.is_set():
-                try:
-                    end = await submitter.submit(pending)
-                except Exception as error:
-                    # A worker that died here would leave the others without a reader of the queue.
-                    failure = unexpected(error)
-                    self.stop(failure)
-                    end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
-            outcome, error_info = _outcome_of(end, doubtful=pending.doubtful)
-            application = end.application if isinstance(end, Created) else None
-            place, customer_id = pending.lead.place, pending.lead.customer_id
-            self._count(RowEnded(place, outcome, error_info, customer_id, application))
+    def _ended(self, pending: PendingLead, end: PoolEnd) -> None:
+        outcome, error = outcome_of(end, doubtful=pending.doubtful)
+        application = end.application if isinstance(end, Created) else None
+        self._count(RowEnded(pending.place, outcome, error, pending.lead.customer_id, application))
 
     def _submitter(self, sender: Sender, credentials: Credentials) -> Submitter:
         return Submitter(
@@ -275,79 +413,17 @@ class Runner:
             credentials=credentials,
             attempts=self._work.attempts,
             resend_doubtful=self._work.policy.resend_doubtful,
-            surroundings=Surroundings(
-                clock=self._time.clock,
-                timer=self._time.timer,
-                pause=self._pause,
-                turn=lambda: self._pace,
-                stopping=self._stopping.is_set,
-                failed=self.stop,
-                told=self._attempt_ended,
-                chance=self._time.chance,
-            ),
+            surroundings=self.surroundings(),
         )
 
-    async def _pause(self, seconds: float) -> None:
-        if seconds > 0:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._stopping.wait()
-            except TimeoutError:
-                return
 
-    def _attempt_ended(self, attempt: AttemptEnded) -> None:
-        self.totals.requests += attempt.requested
-        self.totals.retries += attempt.number > 1
-        now = self._time.timer()
-        self._pace.note(attempt.ending, now, attempt.seconds)
-        self.measurement.attempt_ended(
-            now - self._begun,
-            attempt.seconds,
-            requested=attempt.requested,
-            again=attempt.number > 1,
-            error=attempt.ending.error if isinstance(attempt.ending, TryAgain) else None,
-        )
-        self._tell(lambda: self._watcher.attempt_ended(attempt))
-        match attempt.ending:
-            case SetUpWrong(error):
-                self.stop(
-                    StoppedError(
-                        _("The API refuses this set-up ({error}). {message}.").format(
-                            error=_answered(error), message=error.message
-                        )
-                    )
-                )
-            case TryAgain(error, seconds) if seconds > LONGEST_OBEYED_SECONDS:
-                self.stop(
-                    StoppedError(
-                        _(
-                            "The API asks to wait {seconds} seconds ({error}). Start the import again "
-                            "after that."
-                        ).format(seconds=in_figures(seconds), error=_answered(error))
-                    )
-                )
-            case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
-                self.stop(
-                    StoppedError(
-                        _(
-                            "The API is unavailable: {failures} attempts in a row brought no application "
-                            "({message}). Start the import again when it is back."
-                        ).format(failures=self._pace.health.failures, message=error.message)
-                    )
-                )
-
-    def _count(self, row: RowEnded) -> None:
-        self.totals.outcomes[row.outcome] += 1
-        self.measurement.row_ended(self._time.timer() - self._begun, row.outcome)
-        if row.error is not None and row.outcome is not OutcomeName.NOT_ATTEMPTED:
-            self.reasons.add(row.outcome, row.error, row.place)
-        self._tell(lambda: self._watcher.row_ended(row))
-
-
-def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo | None]:
+def outcome_of(end: PoolEnd, *, doubtful: bool = False) -> tuple[OutcomeName, ErrorInfo | None]:
+    """Return the outcome of a row that ended so, and why; `doubtful`: it may have been created before."""
     match end:
         case Created():
             return OutcomeName.CREATED, None
+        case Done():
+            return OutcomeName.UPDATED, None
         case Rejected(error):
             return OutcomeName.REJECTED, error
         case Failed(error):
@@ -359,7 +435,8 @@ def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo 
             return OutcomeName.IN_DOUBT if doubtful else OutcomeName.NOT_ATTEMPTED, error_or_none
 
 
-def _answered(error: ErrorInfo) -> str:
+def answered(error: ErrorInfo) -> str:
+    """Return what the API answered, in few words, for its owner's support."""
     parts = [str(error.http_status)] if error.http_status else []
     parts += [error.reason] if error.reason else []
     parts += [_("request {request_id}").format(request_id=error.request_id)] if error.request_id else []

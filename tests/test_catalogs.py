@@ -110,6 +110,8 @@ NO_MESSAGES = {
     "local_api.py": "who rehearses with it writes scripts",
     "local_requests.py": "the answers of an API",
     "applications.py": "what the local API says",
+    "local_responses.py": "what the local API says",
+    "mapping/statuses.py": "headers and statuses, in both languages",
     "faults.py": "what the local API says",
     "failpoints.py": "for the importer's own tests",
     "headings.py": "headers, in both languages",

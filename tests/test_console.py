@@ -33,6 +33,7 @@ from importer.console import (
 from importer.console.pacing import STEADY_SECONDS, Steady, differs_notably, in_words
 from importer.intake import Selection
 from importer.model import (
+    IMPORT_OUTCOMES,
     Application,
     Created,
     Ending,
@@ -296,7 +297,7 @@ def test_progress_in_json_has_the_counts_as_numbers() -> None:
 
 
 HELD = {
-    Hold(HeldBy.NOTHING_CREATED): "nothing is created yet; one request at a time",
+    Hold(HeldBy.NOTHING_CREATED): "nothing has succeeded yet; one request at a time",
     Hold(HeldBy.FAILURES): "attempts fail one after the other; one request at a time",
     Hold(HeldBy.WAIT, 11.2): "the API asked to wait 12 s more",
     Hold(HeldBy.SEARCH): "the API limits the rate; finding out how much it allows",
@@ -420,7 +421,7 @@ def test_a_dry_run_ends_with_what_would_be_sent() -> None:
 
 
 def test_the_report_of_a_run_fits_80_columns() -> None:
-    report = report_of(**dict.fromkeys(OutcomeName, 1234567))
+    report = report_of(**dict.fromkeys(IMPORT_OUTCOMES, 1234567))
     report.totals.requests, report.seconds, report.environment = 120_000, 3726.4, "production"
     report.stopped = "The API is unavailable: 20 attempts in a row brought no application (it answered 503)."
     report.notices = ["left out a sheet: " + "x, " * 40]
@@ -620,12 +621,12 @@ def test_the_progress_bar_of_no_rows_and_of_all_outcomes_can_be_drawn() -> None:
     with ProgressDisplay(console) as display:
         display.began(totals, 0)
         display.stopping("one")
-        for outcome in OutcomeName:
+        for outcome in IMPORT_OUTCOMES:
             totals.outcomes[outcome] = 123_456
         display.stopping("two")
     text = stream.getvalue()
     assert "0/1" in text
-    for outcome in OutcomeName:
+    for outcome in IMPORT_OUTCOMES:
         # A count that is cut in two at the end of a line cannot be read.
         assert f"{outcome.replace('_', ' ')} 123,456" in text
 
@@ -665,7 +666,7 @@ def test_on_a_terminal_of_80_columns_no_line_is_too_long_and_the_cursor_comes_ba
             totals = Totals()
             with ProgressDisplay(console) as display:
                 display.began(totals, 2_000_000)
-                for outcome in OutcomeName:
+                for outcome in IMPORT_OUTCOMES:
                     totals.outcomes[outcome] = 123_456
                 display.stopping("The API is unavailable: 20 attempts in a row brought no application " * 2)
         reader.join(30)

@@ -617,6 +617,8 @@ async def test_an_import_prints_nothing_and_leaves_signals_the_collector_and_pro
             dict(os.environ),
         )
 
+    # What the commands of earlier tests froze would go meanwhile.
+    gc.unfreeze()
     before = state()
     seen: list[object] = []
     watcher = Rows(lambda _: seen.append(state()))
@@ -630,7 +632,7 @@ def test_a_program_starts_other_processes_only_if_it_asks_for_them(
     given: importer.FileOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr("importer.importing.fitting_processes", lambda *given: asked.append(given))
+    monkeypatch.setattr("importer.access.fitting_processes", lambda *given: asked.append(given))
     importer.run(importer.import_files(write_leads(tmp_path / "leads.csv", 1), env="local"))
     assert asked == []
 

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from importer.errors import UsageError
 from importer.metrics import LAST_SUCCESS, last_success_in, metrics_text, write_metrics
-from importer.model import OutcomeName
+from importer.model import IMPORT_OUTCOMES, OutcomeName
 from importer.report import ImportReport
 
 NOON = 1_700_000_000.0
@@ -34,8 +34,9 @@ def samples(text: str) -> dict[tuple[str, str], float]:
         assert family.documentation
         for sample in family.samples:
             assert sample.timestamp is None
-            kinds = [value for label, value in sample.labels.items() if label != "env"]
+            kinds = [value for label, value in sample.labels.items() if label not in ("env", "command")]
             assert sample.labels["env"] == "production"
+            assert sample.labels["command"] == "run"
             found[sample.name.removeprefix("lead_importer_"), "".join(kinds)] = sample.value
     return found
 
@@ -46,7 +47,7 @@ def test_all_figures_of_a_run_are_told() -> None:
     report.archived, report.left = {"a.csv": Path("done/a.csv")}, ["c.csv", "d.csv"]
     report.refused = [UsageError("e.csv is empty.")]
     found = samples(metrics_text(report, NOON, NOON - 86400).decode())
-    assert {outcome: found["rows", outcome] for outcome in OutcomeName} == report.totals.outcomes
+    assert {outcome: found["rows", outcome] for outcome in IMPORT_OUTCOMES} == report.totals.outcomes
     assert {kind: found["files", kind] for kind in ("imported", "archived", "left", "refused")} == {
         "imported": 2,
         "archived": 1,
@@ -80,14 +81,15 @@ def test_the_time_of_the_last_success_is_kept_while_runs_fail(tmp_path: Path) ->
     [
         "",
         "nonsense {",
-        f'{LAST_SUCCESS}{{env="sandbox"}} 1',
-        f'{LAST_SUCCESS}{{env="production"}} many',
+        f'{LAST_SUCCESS}{{env="sandbox",command="run"}} 1',
+        f'{LAST_SUCCESS}{{env="production",command="update"}} 1',
+        f'{LAST_SUCCESS}{{env="production",command="run"}} many',
         "\x00",
         f"{LAST_SUCCESS} 1",
     ],
 )
 def test_what_an_earlier_file_does_not_tell_is_not_known(text: str) -> None:
-    assert last_success_in(text, "production") is None
+    assert last_success_in(text, "production", "run") is None
 
 
 def test_the_file_is_replaced_as_a_whole_and_readable_for_the_node_exporter(tmp_path: Path) -> None:

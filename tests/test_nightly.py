@@ -268,12 +268,12 @@ def test_a_run_that_cannot_begin_is_told_and_keeps_the_time_of_the_last_success(
 ) -> None:
     options = local(api, tmp_path, "--metrics", "m.prom")
     assert command("run", "inbox", *options).code == 0
-    succeeded = last_success_in((tmp_path / "m.prom").read_text(), "local")
+    succeeded = last_success_in((tmp_path / "m.prom").read_text(), "local", "run")
     assert succeeded
     assert command("run", "missing.csv", *options).code == 2
     figures = (tmp_path / "m.prom").read_text()
-    assert 'lead_importer_exit_code{env="local"} 2.0' in figures
-    assert last_success_in(figures, "local") == succeeded
+    assert 'lead_importer_exit_code{command="run",env="local"} 2.0' in figures
+    assert last_success_in(figures, "local", "run") == succeeded
     assert [report.exit_code for report in told] == [0, 2]
     assert told[1].stopped is not None
     assert told[1].stopped.startswith("missing.csv is not there")

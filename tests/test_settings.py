@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import os
 import re
@@ -100,6 +101,10 @@ def test_without_anything_given_the_defaults_are_those_of_the_contract(tmp_path:
         "notify": None,
         "notify_on": "always",
         "metrics": None,
+        "form": (),
+        "since": None,
+        "until": None,
+        "output": None,
         "problems": None,
         "log_format": None,
         "lang": None,
@@ -164,6 +169,10 @@ VALUES = [
     ("notify_on", "trouble", "trouble"),
     ("metrics", "m.prom", Path("m.prom")),
     ("problems", "p.csv", Path("p.csv")),
+    ("form", "12;13", ("12", "13")),
+    ("since", "2023-11-14T22:13:20Z", 1_700_000_000),
+    ("until", "2023-11-15T05:13:20.9+07:00", 1_700_000_000),
+    ("output", "r.csv", Path("r.csv")),
     ("log_format", "json", "json"),
     ("lang", "vi", "vi"),
     ("quiet", "1", True),
@@ -351,6 +360,18 @@ WRONG = [
     ("report", "~nobody-here/x", "'~nobody-here/x' names the home of nobody on this computer."),
     ("summary", "~nobody-here/x", "'~nobody-here/x' names the home of nobody on this computer."),
     ("problems", " ", "' ' is not allowed; give the path of a file."),
+    ("form", ["x1"], "'x1' is not allowed; give the id of a form, in digits."),
+    (
+        "since",
+        "2026",
+        "'2026' is not allowed; give a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00.",
+    ),
+    (
+        "until",
+        5,
+        "5 is not allowed; give a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00.",
+    ),
+    ("output", "", "'' is not allowed; give the path of a file."),
     ("processes", 65, "65 is not allowed; give a whole number from 1 to 64."),
     ("concurrency", 0, "0 is not allowed; give a whole number from 1 to 1000."),
     ("concurrency", 1001, "1001 is not allowed; give a whole number from 1 to 1000."),
@@ -796,3 +817,27 @@ def test_settings_import_neither_the_network_nor_the_tables() -> None:
     modules = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
     assert re.search("^importer.settings$", modules, re.MULTILINE)
     assert not re.search("^(aiohttp|pandas|typer)$", modules, re.MULTILINE)
+
+
+# --- periods ---------------------------------------------------------------------------------------------
+
+
+def test_a_date_is_meant_with_its_whole_day_where_this_computer_is(tmp_path: Path) -> None:
+    day = datetime.date(2026, 11, 24)
+    found = settings(tmp_path, {"since": str(day), "until": str(day)})
+    midnight = datetime.datetime.combine(day, datetime.time.min)
+    assert found.since == midnight.timestamp()
+    assert found.until == (midnight + datetime.timedelta(days=1)).timestamp() - 1
+
+
+def test_toml_has_dates_and_moments_of_its_own(tmp_path: Path) -> None:
+    config = written(tmp_path, "s.toml", "since = 2026-11-24T00:00:00Z\nuntil = 2026-11-24\nform = [7, 8]\n")
+    found = settings(tmp_path, {"config": config})
+    assert found.since == 1_795_478_400
+    assert found.until is not None
+    assert found.form == ("7", "8")
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path, {"since": "2026-11-24", "until": "2026-11-20"})
+    assert said == "option --until: the end of the period is before its beginning, which since tells."

@@ -61,7 +61,9 @@ from importer.cli.options import (
 )
 from importer.cli.report import report as write_report
 from importer.cli.resolve import ResolveCommand, resolve
+from importer.cli.responses import responses
 from importer.cli.templates import commands as template_commands
+from importer.cli.update import update
 from importer.errors import ImporterError, unexpected
 from importer.language import _, language_of, speaking
 
@@ -260,10 +262,20 @@ app.command(
 
 
 app.command(
-    "init",
-    epilog="[bold]Example[/]\n\nlead-importer init\n\n"
-    "    then fill in the credentials, and: lead-importer doctor",
-)(init)
+    "update",
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer update leads.results.csv --env production\n\n"
+    "    the results of a run, in whose column status you wrote disbursed or rejected\n\n"
+    "lead-importer update statuses.xlsx --map application_id='Mã' --map status='Kết quả'",
+)(update)
+
+
+app.command(
+    "responses",
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer responses --form 12 --form 13 -o responses.xlsx --env production\n\n"
+    "lead-importer responses --form 12 --since 2026-11-01 --until 2026-11-30 -o november.csv",
+)(responses)
 
 
 app.command(
@@ -281,6 +293,13 @@ app.command(
     epilog="[bold]Example[/]\n\nlead-importer report last -o report.html\n\n"
     "    one page without any script, to open or to mail",
 )(write_report)
+
+
+app.command(
+    "init",
+    epilog="[bold]Example[/]\n\nlead-importer init\n\n"
+    "    then fill in the credentials, and: lead-importer doctor",
+)(init)
 
 
 @app.command(epilog="[bold]Examples[/]\n\nlead-importer doctor\n\nlead-importer doctor --profile production")
@@ -335,7 +354,14 @@ def local_api(
             "drop-after, garbage, bad-json, no-id, other-customer, redirect. Which requests: rate=0.05 "
             "first=3 every=10 times=2 each=1 customer=1001|1002. A status takes retry-after=1, "
             "format=api|html|empty, reason=TEXT, created=yes and delay=0.5; delay takes seconds=2. "
-            "Repeatable.",
+            "on=create|update|list is for one operation only. Repeatable.",
+        ),
+    ] = None,
+    responses: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|N",
+            help="The form responses to list: a file of JSON lines, or so many invented ones of form 1.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the faults at random.")] = 0,
@@ -347,10 +373,12 @@ def local_api(
     from importer.event_loops import run_loop
     from importer.faults import parse_fault
     from importer.local_api import LOCAL_CREDENTIALS, LocalApi
+    from importer.local_responses import given_responses
 
     rules = [parse_fault(spec) for spec in fault or ()]
     given = load({"config": config, "profile": profile, "env": "local"}).settings.credentials()
-    api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed)
+    listed = given_responses(responses) if responses else ()
+    api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed, responses=listed)
     run_loop(serve(api, port))
 
 

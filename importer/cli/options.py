@@ -222,6 +222,15 @@ Results = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+UpdateResults = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        metavar="FILE",
+        help="Results, as .csv, .jsonl or .xlsx. Default: NAME.updated.csv beside the input.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 LedgerFile = Annotated[
     Path | None,
     typer.Option(
@@ -275,6 +284,40 @@ Metrics = Annotated[
         "--metrics",
         metavar="FILE",
         help="Figures of the run for Prometheus, as .prom for the node exporter's textfile collector.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Forms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--form", metavar="ID", help="A form whose responses are wanted. Repeatable.", rich_help_panel=_FILES
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="DATE",
+        help="Only responses from then on: 2026-11-24, or 2026-11-24T08:30 with or without an offset.",
+        rich_help_panel=_FILES,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="DATE",
+        help="Only responses up to then; a date is meant with its whole day.",
+        rich_help_panel=_FILES,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Where they go, as .csv, .xlsx or .jsonl.",
         rich_help_panel=_OUTPUT,
     ),
 ]

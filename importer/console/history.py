@@ -11,8 +11,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from importer.advice import MEANINGS, rows
+from importer.advice import meaning, rows
 from importer.console.screen import STYLES, counted, lasting, text
+from importer.language import _
 from importer.model import Place
 from importer.report import Ended, ImportReport
 
@@ -36,7 +37,9 @@ def show_history(console: Console, reports: Sequence[ImportReport], known: int) 
             Text.assemble(text("  ".join([*line, ""])), text(report.ended, _ENDED[report.ended])),
             soft_wrap=True,
         )
-        told = text(f"{', '.join(report.files) or 'no file'} to {report.environment}: ", "bright_black")
+        read = ", ".join(report.files) or "no file"
+        what = _("update of {files}").format(files=read) if report.command == "update" else read
+        told = text(f"{what} to {report.environment}: ", "bright_black")
         console.print(Padding(Text.assemble(told, _counts(report)), (0, 0, 0, 4), expand=False))
     if (earlier := known - len(reports)) > 0:
         console.print(f"and {counted(earlier, 'earlier run')}; --limit shows more")
@@ -55,7 +58,7 @@ def show_past_run(console: Console, report: ImportReport) -> None:
     if report.counted:
         console.print(_outcomes(report))
     else:
-        console.print("A later run has taken over its rows, so they are no longer counted here.")
+        console.print(text(_uncounted(report)))
     if report.reasons.counts:
         console.print()
         _show_reasons(console, report)
@@ -67,6 +70,7 @@ def show_past_run(console: Console, report: ImportReport) -> None:
 def _facts(report: ImportReport) -> list[tuple[str, Text]]:
     killed = report.ended is Ended.KILLED
     found = [
+        (_("Command"), text(report.command)),
         ("Files", text(", ".join(report.files) or "none was read")),
         ("Sent to", text(f"{report.environment}, {report.base_url}")),
         ("Started", text(_local(report.started_at))),
@@ -76,7 +80,8 @@ def _facts(report: ImportReport) -> list[tuple[str, Text]]:
     if report.stopped is not None:
         found.append(("Stopped", text(report.stopped)))
     if killed:
-        found.append(("", text("what it had noted is told as the ledger has it now")))
+        if report.command == "run":
+            found.append(("", text("what it had noted is told as the ledger has it now")))
         return found
     found.append(("Length", text(lasting(report.seconds))))
     again = f", {report.totals.retries:,} of them tries again" if report.totals.retries else ""
@@ -90,6 +95,15 @@ def _facts(report: ImportReport) -> list[tuple[str, Text]]:
     return found
 
 
+def _uncounted(report: ImportReport) -> str:
+    if report.command == "update":
+        return _(
+            "An update that is killed leaves no counts. What it has set is in the ledger: run it again, and "
+            "nothing is sent twice."
+        )
+    return "A later run has taken over its rows, so they are no longer counted here."
+
+
 def _outcomes(report: ImportReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("Outcome")
@@ -97,7 +111,9 @@ def _outcomes(report: ImportReport) -> Table:
     table.add_column("Meaning", style="bright_black")
     for outcome, count in report.totals.outcomes.items():
         if count:
-            table.add_row(Text(outcome.replace("_", " "), STYLES[outcome]), f"{count:,}", MEANINGS[outcome])
+            table.add_row(
+                Text(outcome.replace("_", " "), STYLES[outcome]), f"{count:,}", meaning(outcome, report)
+            )
     table.add_row(text("read", "bold"), text(f"{report.totals.read:,}", "bold"), "")
     return table
 
@@ -130,6 +146,8 @@ def _first(places: Sequence[Place], count: int) -> str:
 
 def _counts(report: ImportReport) -> Text:
     if not report.counted:
+        if report.command == "update":
+            return text(_("not counted"))
         return text("not counted; a later run has taken over its rows")
     parts = [text(f"{rows(report.totals.read)} read")]
     parts += [

@@ -22,6 +22,8 @@ STYLES = {
     OutcomeName.FAILED: "red",
     OutcomeName.IN_DOUBT: "bold magenta",
     OutcomeName.NOT_ATTEMPTED: "bright_black",
+    OutcomeName.UPDATED: "green",
+    OutcomeName.UNCHANGED: "cyan",
 }
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from importer.advice import MEANINGS, next_steps, rows
+from importer.advice import meaning, next_steps, rows
 from importer.console.screen import STYLES, lasting, note, text
 from importer.console.watching import LineLog
 from importer.language import _, in_figures, marked, ngettext
@@ -65,7 +65,7 @@ def _show_totals(console: Console, report: ImportReport) -> None:
     for outcome, count in report.totals.outcomes.items():
         if count:
             name = Text(outcome.replace("_", " "), style=STYLES[outcome])
-            table.add_row(name, in_figures(count), _(MEANINGS[outcome]))
+            table.add_row(name, in_figures(count), meaning(outcome, report))
     requests = report.totals.requests
     table.add_row(
         Text(_("read"), style="bold"),

@@ -25,7 +25,14 @@ from importer.printable import UNPRINTABLE, plain
 from importer.runner import RowEnded, Watcher
 
 SECONDS_BETWEEN_LINES = 5.0
-_UNREMARKABLE = {OutcomeName.CREATED, OutcomeName.EXISTING, OutcomeName.DUPLICATE, OutcomeName.NOT_ATTEMPTED}
+_UNREMARKABLE = {
+    OutcomeName.CREATED,
+    OutcomeName.EXISTING,
+    OutcomeName.DUPLICATE,
+    OutcomeName.NOT_ATTEMPTED,
+    OutcomeName.UPDATED,
+    OutcomeName.UNCHANGED,
+}
 
 
 class Silent(Watcher):
@@ -35,8 +42,8 @@ class Silent(Watcher):
 class LineLog:
     """Writes lines to `stream`: text, or JSON objects with ``time``, ``level``, ``event`` and more.
 
-    With `verbose`, every attempt that brought no application and every row that did not end well has its own;
-    in JSON every row, with the attempt that settled it. `run` is the name of the run, which each object has.
+    With `verbose`, every attempt that brought nothing and every row that did not end well has its own; in
+    JSON every row, with the attempt that settled it. `run` is the name of the run, which each object has.
     """
 
     def __init__(
@@ -93,18 +100,18 @@ class LineLog:
         self._trouble = trouble_of(attempt)
         self.tick()
         if self._verbose and self._as_json:
-            self._last_attempts[attempt.pending.lead.place] = attempt
+            self._last_attempts[attempt.pending.place] = attempt
         if self._verbose and isinstance(attempt.ending, TryAgain | InDoubt | SetUpWrong):
             error = attempt.ending.error
             self.write(
                 "info",
                 "attempt",
                 _("{place}: attempt {number} brought nothing ({code})").format(
-                    place=attempt.pending.lead.place, number=attempt.number, code=error.code
+                    place=attempt.pending.place, number=attempt.number, code=error.code
                 ),
-                row=attempt.pending.lead.place.row,
-                source=attempt.pending.lead.place.source,
-                sheet=attempt.pending.lead.place.sheet,
+                row=attempt.pending.place.row,
+                source=attempt.pending.place.source,
+                sheet=attempt.pending.place.sheet,
                 attempt=attempt.number,
                 milliseconds=round(attempt.seconds * 1000),
                 code=error.code,
@@ -143,20 +150,19 @@ class LineLog:
             return
         self._said = now
         self._tell_pace()
+        message, counts = self._progress()
+        self.write("info", "progress", message, **counts)
+
+    def _progress(self) -> tuple[str, dict[str, int]]:
+        """Return how far the run is, for a person and in numbers."""
         counts = {str(outcome): count for outcome, count in self._totals.outcomes.items() if count}
         told = ", ".join(f"{in_figures(count)} {name.replace('_', ' ')}" for name, count in counts.items())
         done = sum(counts.values())
-        self.write(
-            "info",
-            "progress",
-            _("{done} of about {rows} rows: {counts}").format(
-                done=in_figures(done), rows=in_figures(self._rows), counts=told or _("none ended yet")
-            )
-            + (f"; {self._trouble}" if self._trouble else ""),
-            rows=self._rows,
-            read=self._totals.read,
-            **counts,
+        message = _("{done} of about {rows} rows: {counts}").format(
+            done=in_figures(done), rows=in_figures(self._rows), counts=told or _("none ended yet")
         )
+        message += f"; {self._trouble}" if self._trouble else ""
+        return message, {"rows": self._rows, "read": self._totals.read, **counts}
 
     def _tell_pace(self) -> None:
         hold = self._holding()
@@ -246,11 +252,10 @@ class ProgressDisplay(Silent):
             return self._render()
 
     def _render(self) -> RenderableType:
-        outcomes = self._totals.outcomes
-        self._progress.update(self._task, completed=sum(outcomes.values()))
+        self._progress.update(self._task, completed=self._done())
         counts = [
             Text(f"{outcome.replace('_', ' ')} {in_figures(count)}", style=STYLES[outcome])
-            for outcome, count in outcomes.items()
+            for outcome, count in self._totals.outcomes.items()
             if count
         ]
         held = in_words(self._held.shown(self._holding(), self._console.get_time()))
@@ -258,3 +263,6 @@ class ProgressDisplay(Silent):
         return Group(
             self._progress, Columns(counts, padding=(0, 2)), *lines, text(self._trouble, "bright_black")
         )
+
+    def _done(self) -> int:
+        return sum(self._totals.outcomes.values())

@@ -21,14 +21,14 @@ from importer.errors import UsageError
 from importer.ledger import guards, statements
 from importer.ledger.locks import ProcessLock
 from importer.ledger.rows import PAGE, page_of_results, result_row
-from importer.model import OutcomeName, ResultRow
+from importer.model import Command, OutcomeName, ResultRow
 
 LAST = "last"
 """The name of the newest run, whatever it is called."""
 
 _MOST_NAMED = 5
 
-_RUNS = "SELECT id, name, environment, base_url, started_at, summary FROM run"
+_RUNS = "SELECT id, name, environment, base_url, started_at, command, summary FROM run"
 
 
 class RunRecord(NamedTuple):
@@ -41,6 +41,7 @@ class RunRecord(NamedTuple):
     started_at: str
     """ISO 8601, UTC."""
 
+    command: Command
     summary: Mapping[str, Any] | None
     """None for a run that was killed."""
 

@@ -113,5 +113,11 @@ class LoadOptions(_Common, _OfFiles, total=False):
     """The profile of that file whose values go before those at its top."""
 
 
-WITHOUT_MEANING = frozenset({"log_format", "quiet", "verbose", "problems", "notify", "notify_on", "metrics"})
-"""Options that a program has no use for: they are about what is printed or told elsewhere, or ``check``."""
+WITHOUT_MEANING = frozenset(
+    {
+        *("log_format", "quiet", "verbose", "problems", "notify", "notify_on", "metrics"),
+        *("form", "since", "until", "output"),
+    }
+)
+"""Options that an import by a program has no use for: they are about what is printed or told elsewhere, about
+``check``, or about ``responses``."""

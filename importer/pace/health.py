@@ -1,6 +1,6 @@
 """Caution while nothing has succeeded, and again when attempts fail one after the other.
 
-Until a first application is created, and after some failures in a row, a single request is under way at a
+Until a first request has succeeded, and after some failures in a row, a single request is under way at a
 time: a wrong secret or an API that is down then costs a few requests, not a few thousand. When the failures
 go on, the pauses between them grow, and after a minute without any success the API counts as unavailable.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from importer.model import Created, Ending, Rejected, TryAgain
+from importer.model import AttemptEnding, Created, Done, Rejected, TryAgain
 
 CAUTIOUS_AFTER = 8
 """Failures in a row after which a single request at a time goes out, with pauses that grow."""
@@ -22,8 +22,11 @@ UNAVAILABLE_SECONDS = 60.0
 
 UNAVAILABLE_ATTEMPTS = 10
 
+# Made once: this is asked for each attempt.
+_ANSWERED = (Created, Done, Rejected)
 
-def refused_for_rate(ending: Ending) -> bool:
+
+def refused_for_rate(ending: AttemptEnding) -> bool:
     """Tell whether the API refused a request since there were too many, not for what it was.
 
     That is 429, and 503 with Retry-After (RFC 6585, section 4; RFC 9110, section 15.6.4).
@@ -38,23 +41,23 @@ class Health:
     """How the attempts of a run have gone lately. Pure: times, seconds that never go back, are passed in."""
 
     proven: bool = False
-    """Whether an application was created since the start, or since the failures began."""
+    """Whether a request has succeeded since the start, or since the failures began."""
 
     failures: int = 0
-    """Attempts in a row that brought neither an application nor a refusal of the row."""
+    """Attempts in a row that brought neither a success nor a refusal of the row."""
 
     failing_since: float = 0.0
     _refused_at: float = float("-inf")
 
-    def note(self, ending: Ending, now: float, seconds: float = 0.0) -> None:
+    def note(self, ending: AttemptEnding, now: float, seconds: float = 0.0) -> None:
         """Take in how an attempt ended that began `seconds` ago.
 
         Of attempts that were under way together and were refused for the rate, one counts as a failure: they
         tell that the API is there, and how fast it is, not that it is down.
         """
-        if isinstance(ending, Created | Rejected):
+        if isinstance(ending, _ANSWERED):
             self.failures = 0
-            self.proven = self.proven or isinstance(ending, Created)
+            self.proven = self.proven or not isinstance(ending, Rejected)
             return
         if refused_for_rate(ending):
             if now - seconds < self._refused_at:

@@ -31,11 +31,12 @@ _ADVICE[errno.EPERM] = _ADVICE[errno.EROFS] = _ADVICE[errno.EACCES]
 # No file takes so long to be written.
 _LEFT_SECONDS = 3600
 
-_OTHERWISE = marked("The ledger has the results: `lead-importer results FILE` writes them again.")
+LEDGER_HAS_THEM = marked("The ledger has the results: `lead-importer results FILE` writes them again.")
+"""What to do about results of leads that cannot be written; for the catalogs."""
 
 
 @contextmanager
-def replacing(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, otherwise: str = LEDGER_HAS_THEM) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` as :func:`in_place_of` does.
 
     Raises :class:`ResultsError` for an :class:`OSError`, the body's own too, with `otherwise`, which is
@@ -97,7 +98,7 @@ def _is_alive(process: int) -> bool:
 
 
 @contextmanager
-def translating(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[None]:
+def translating(path: Path, *, otherwise: str = LEDGER_HAS_THEM) -> Iterator[None]:
     """Raise :class:`ResultsError` for an :class:`OSError` of the body, which writes `path`."""
     try:
         yield

@@ -13,6 +13,7 @@ URL of such a file may not lead off this computer, unless a person names the fil
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,8 @@ from importer.settings.values import (
     expand_path,
     leads_off,
     parse_columns,
+    parse_since,
+    parse_until,
     same_address,
     shown,
     shown_address,
@@ -68,6 +71,8 @@ ADDRESSES: Mapping[str, str] = {
 
 # Each request under way holds a socket, and most systems let a process open 1,024 files.
 CONCURRENCY_LIMIT = 1000
+
+_FORM_ID = re.compile("[0-9]{1,30}")
 
 _Number = BeforeValidator(check_number)
 _Text = Annotated[str, BeforeValidator(check_text)]
@@ -220,6 +225,29 @@ class Settings(BaseSettings):
     metrics: Annotated[_File | None, Field(description=marked("the path of a .prom file"))] = None
     """Where figures of the run go for Prometheus."""
 
+    form: Annotated[
+        tuple[_Text, ...],
+        BeforeValidator(split_entries),
+        Field(description=marked("the id of a form, in digits")),
+    ] = ()
+    """The forms whose responses are exported."""
+
+    since: Annotated[
+        int | None,
+        BeforeValidator(parse_since),
+        Field(description=marked("a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00")),
+    ] = None
+    """Seconds since the epoch, UTC: only responses from then on; so is `until`."""
+
+    until: Annotated[
+        int | None,
+        BeforeValidator(parse_until),
+        Field(description=marked("a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00")),
+    ] = None
+
+    output: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
+    """Where an export goes."""
+
     problems: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Where a check lists everything that it finds about single rows."""
 
@@ -288,6 +316,23 @@ class Settings(BaseSettings):
                 f"{shown(value)} does not end in .prom, and the node exporter reads no other files; let its "
                 "name end so"
             )
+        return value
+
+    @field_validator("form")
+    @classmethod
+    def _check_form(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if other := next((form for form in value if not _FORM_ID.fullmatch(form)), None):
+            raise ValueError(
+                _("{value} is not allowed; give the id of a form, in digits").format(value=shown(other))
+            )
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("until")
+    @classmethod
+    def _check_period(cls, value: int | None, info: ValidationInfo) -> int | None:
+        since = info.data.get("since")
+        if value is not None and since is not None and value < since:
+            raise ValueError(_("the end of the period is before its beginning, which since tells"))
         return value
 
     @field_validator("verbose")

@@ -6,7 +6,10 @@ says enough.
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
+import math
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,6 +73,35 @@ def parse_columns(value: object) -> object:
             )
         columns[field] = column
     return columns
+
+
+def parse_since(value: object) -> int:
+    """Return the moment that a period begins at, in seconds since the epoch, UTC: of a date, its midnight.
+
+    Without an offset the time is that of this computer.
+    """
+    return math.ceil(_moment(value, datetime.time.min))
+
+
+def parse_until(value: object) -> int:
+    """Return the last second of a period, of a date that before midnight, as :func:`parse_since` does."""
+    return math.floor(_moment(value, datetime.time.max))
+
+
+def _moment(value: object, of_date: datetime.time) -> float:
+    """Return a moment that TOML has as such, and everybody else in ISO 8601."""
+    if isinstance(value, str):
+        text = value.strip()
+        is_date = len(text) == len("2026-11-24")
+        # What is wrong with it is told by the description of the field.
+        with suppress(ValueError):
+            value = (datetime.date if is_date else datetime.datetime).fromisoformat(text)
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime.combine(value, of_date)
+    with suppress(OverflowError, OSError):
+        if isinstance(value, datetime.datetime):
+            return value.timestamp()
+    raise ValueError
 
 
 def shown(value: object) -> str:
