@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from importer.errors import UsageError
+from importer.language import _
 from importer.ledger.history import RunHistory, RunRecord
 from importer.model import OUTCOMES_OF, OutcomeName
 from importer.report import Ended, ImportReport, Reasons
@@ -70,7 +71,9 @@ def as_json(report: ImportReport, *, full: bool = False) -> dict[str, object]:
 def _history(path: Path) -> Iterator[RunHistory]:
     if not path.is_file():
         raise UsageError(
-            f"There is no ledger {path}, so no run is known. Name the one that was used with --ledger."
+            _(
+                "There is no ledger {path}, so no run is known. Name the one that was used with --ledger."
+            ).format(path=path)
         )
     with RunHistory(path) as history:
         yield history

@@ -139,8 +139,10 @@ def open_files(
     for source in sources:
         if is_of_program(source):
             raise SheetError(
-                f"{source} is the name of leads that a program gave, and only that program can import them. "
-                f"Write ./{source} if it is a file."
+                _(
+                    "{source} is the name of leads that a program gave, and only that program can import "
+                    "them. Write ./{source} if it is a file."
+                ).format(source=source)
             )
         path = path_of(source)
         if path in seen:
@@ -156,7 +158,7 @@ def open_files(
             opened.inputs += inputs
             opened.notices += notices
     if not opened.inputs and not found >= set(sources):
-        raise SheetError(f"{' '.join(opened.notices)} Name a file of leads.")
+        raise SheetError(_("{notices} Name a file of leads.").format(notices=" ".join(opened.notices)))
     return opened
 
 
@@ -177,7 +179,9 @@ def _open_file(
     )
     if sheets[0].headers == COLUMNS:
         # `run *.csv` finds what an earlier run has written.
-        return [], [f"{source} was left out: it holds the results of a run, not leads."]
+        return [], [
+            _("{source} was left out: it holds the results of a run, not leads.").format(source=source)
+        ]
     notices = [notice for sheet in sheets for notice in sheet.notices]
     found, left_out = _mapped(list(map(without_added, sheets)), path_of(source), templates, selection, score)
     outcomes = {sheet.name for sheet in sheets if added_columns(sheet.headers)}

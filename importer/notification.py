@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from importer.advice import next_steps, rows
-from importer.language import _
+from importer.language import _, in_figures, ngettext
 from importer.report import ImportReport
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class Patience:
 def text_of(report: ImportReport) -> str:
     """Return what became of a run, in a few lines for a person."""
     counts = ", ".join(
-        f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in report.totals.outcomes.items() if count
+        f"{in_figures(count)} {outcome.replace('_', ' ')}"
+        for outcome, count in report.totals.outcomes.items()
+        if count
     )
     told = (
         _("Update of statuses in {environment}: {rows} read{counts}; exit code {code}")
@@ -71,7 +73,11 @@ def text_of(report: ImportReport) -> str:
         lines.append(_("Stopped early. {reason}").format(reason=report.stopped))
     lines += map(str, report.refused[:_REFUSED])
     if (more := len(report.refused) - _REFUSED) > 0:
-        lines.append(_("{count} more files could not be read.").format(count=more))
+        lines.append(
+            ngettext(
+                "{count} more file could not be read.", "{count} more files could not be read.", more
+            ).format(count=in_figures(more))
+        )
     lines += next_steps(report)
     text = "\n".join(lines).translate(_BRACKETS)
     return text.encode(errors="replace")[:_TEXT_BYTES].decode(errors="ignore")
@@ -110,7 +116,7 @@ async def notify(
         retry_error_callback=lambda _: failures[-1],
     )
     timeout = aiohttp.ClientTimeout(total=patience.seconds_a_try)
-    failed: _Failure | None = _Failure("it did not answer in time")
+    failed: _Failure | None = _Failure(_("it did not answer in time"))
     with suppress(TimeoutError):
         async with (
             asyncio.timeout(patience.seconds_at_most),
@@ -139,12 +145,13 @@ async def _post(session: aiohttp.ClientSession, url: str, body: Mapping[str, obj
         async with session.post(url, json=body, allow_redirects=False) as answer:
             status = answer.status
     except TimeoutError:
-        return _Failure("it did not answer in time")
+        return _Failure(_("it did not answer in time"))
     except aiohttp.ClientConnectorError:
-        return _Failure("there was no connection to it")
+        return _Failure(_("there was no connection to it"))
     except Exception as error:
         # Whatever it is, the run has ended, and this must not change how. Its text may hold the address.
         return _Failure(type(error).__name__)
     if 200 <= status < 300:
         return None
-    return _Failure(f"it answered with status {status}", status == 429 or status >= 500)
+    answered = _("it answered with status {status}").format(status=status)
+    return _Failure(answered, status == 429 or status >= 500)

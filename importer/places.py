@@ -161,7 +161,9 @@ def refuse_bad_page(report: Path) -> None:
     """Raise :class:`UsageError` if the page of a report cannot be at `report`."""
     if report.suffix.casefold() not in _PAGE_SUFFIXES:
         raise UsageError(
-            f"{report}: the report is a page of HTML. Let the file's name end in {_PAGE_SUFFIXES[0]}."
+            _("{path}: the report is a page of HTML. Let the file's name end in {ending}.").format(
+                path=report, ending=_PAGE_SUFFIXES[0]
+            )
         )
     _refuse_bad_place(report, set())
 

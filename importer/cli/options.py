@@ -398,7 +398,7 @@ Profile = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="The [profiles.NAME] of that file, for one app or environment. Default: the file's profile.",
+        help="The \\[profiles.NAME] of that file, for one app or environment. Default: the file's profile.",
         rich_help_panel=_SETTINGS,
     ),
 ]

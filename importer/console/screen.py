@@ -51,10 +51,6 @@ def text(words: str, style: str = "") -> Text:
     return Text(plain(words), style=style)
 
 
-def counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
 def note(notice: str) -> Text:
     """Return what the person should know, for the screen."""
     return text(_("Note: {notice}").format(notice=notice), "yellow")

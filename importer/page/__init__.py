@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from importer.advice import meaning, next_steps
-from importer.language import _, spoken
+from importer.language import _, in_figures, spoken
 from importer.model import OutcomeName, Place
 from importer.page.charts import Chart, charts_of
-from importer.page.numbers import about, length, moment, number, share
+from importer.page.numbers import about, length, moment, share
 from importer.printable import plain
 from importer.report import Ended, ImportReport
 from importer.results.replacing import replacing
@@ -184,10 +184,10 @@ def _figures(report: ImportReport) -> list[tuple[str, str]]:
     if not report.counted:
         return []
     found = [
-        (number(totals.read), _("rows read")),
-        (number(totals.outcomes[OutcomeName.UPDATED]), _("updated"))
+        (in_figures(totals.read), _("rows read")),
+        (in_figures(totals.outcomes[OutcomeName.UPDATED]), _("updated"))
         if report.command == "update"
-        else (number(totals.outcomes[OutcomeName.CREATED]), _("created")),
+        else (in_figures(totals.outcomes[OutcomeName.CREATED]), _("created")),
     ]
     if report.ended is not Ended.KILLED:
         found += [(length(report.seconds), _("long"))]
@@ -214,8 +214,8 @@ def _facts(report: ImportReport) -> list[tuple[str, str]]:
     if not killed:
         found += [
             (_("Ended"), moment(report.finished_at)),
-            (_("Requests"), number(report.totals.requests)),
-            (_("Of them tries again"), number(report.totals.retries)),
+            (_("Requests"), in_figures(report.totals.requests)),
+            (_("Of them tries again"), in_figures(report.totals.retries)),
             (_("Exit code"), str(report.exit_code)),
         ]
     if report.results:
@@ -231,7 +231,7 @@ def _outcomes(report: ImportReport) -> list[_Outcome]:
         _Outcome(
             outcome,
             _called(outcome),
-            number(count),
+            in_figures(count),
             share(count, read),
             round(count / read * 100, 2),
             meaning(outcome, report),
@@ -268,11 +268,11 @@ def _problems(report: ImportReport) -> Iterator[_Problem]:
             outcome,
             _called(outcome),
             code,
-            number(count),
+            in_figures(count),
             report.reasons.messages[outcome, code],
             _advice(outcome, report),
             _named(places),
-            _("and {count} more").format(count=number(more)) if more > 0 else "",
+            _("and {count} more").format(count=in_figures(more)) if more > 0 else "",
         )
 
 
@@ -281,7 +281,7 @@ def _named(places: Sequence[Place]) -> list[str]:
     found = []
     for (source, sheet), group in groupby(places, key=lambda place: (place.source, place.sheet)):
         rows = ", ".join(str(place.row) for place in group)
-        where = _("{file}, sheet {sheet}").format(file=source, sheet=sheet) if sheet else source
+        where = _("{source}, sheet {sheet}").format(source=source, sheet=sheet) if sheet else source
         found.append(_("{where}: row {rows}").format(where=where, rows=rows))
     return found
 
@@ -324,4 +324,4 @@ def _tried_again(report: ImportReport) -> list[tuple[str, str]]:
     if report.measured is None:
         return []
     ordered = sorted(report.measured.tried_again.items(), key=lambda item: -item[1])
-    return [(code, number(count)) for code, count in ordered]
+    return [(code, in_figures(count)) for code, count in ordered]

@@ -305,7 +305,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_notify(cls, value: SecretStr | None) -> SecretStr | None:
         if value and (fault := address_fault(value.get_secret_value(), with_query=True)):
-            raise ValueError(f"the address (not shown) {fault}")
+            raise ValueError(f"{_('the address (not shown)')} {fault}")
         return value
 
     @field_validator("metrics")
@@ -313,8 +313,10 @@ class Settings(BaseSettings):
     def _check_metrics(cls, value: Path | None) -> Path | None:
         if value is not None and value.suffix != ".prom":
             raise ValueError(
-                f"{shown(value)} does not end in .prom, and the node exporter reads no other files; let its "
-                "name end so"
+                _(
+                    "{path} does not end in .prom, and the node exporter reads no other files; let its name "
+                    "end so"
+                ).format(path=shown(value))
             )
         return value
 
@@ -402,7 +404,9 @@ def settings_of(options: Mapping[str, object]) -> Settings:
     """
     known = Settings.model_fields.keys() - {"config", "profile"}
     for option in sorted(options.keys() - known):
-        raise UsageError(f"{option!r} is no option. {closest(option, known)}")
+        raise UsageError(
+            _("{option!r} is no option. {hint}").format(option=option, hint=closest(option, known))
+        )
     return _validated(
         {option: Given(value, option, option) for option, value in options.items() if value is not None}
     )
@@ -453,7 +457,7 @@ def load_settings(
         settings,
         (
             *notices,
-            *misspelt(Settings, variables, "the environment"),
+            *misspelt(Settings, variables, _("the environment")),
             *misspelt(Settings, file_variables, str(folder / ".env")),
             *overruled(given, sources),
             *_read_from(settings),
@@ -478,8 +482,12 @@ def _from_file(config: Config | None, above: Sequence[Source], folder: Path) -> 
 
 def _read_from(settings: Settings) -> Iterator[str]:
     if settings.verbose and settings.config is not None:
-        profile = f", profile {settings.profile}" if settings.profile else ""
-        yield f"Settings are read from {settings.config}{profile}."
+        if settings.profile:
+            yield _("Settings are read from {path}, profile {profile}.").format(
+                path=settings.config, profile=settings.profile
+            )
+        else:
+            yield _("Settings are read from {path}.").format(path=settings.config)
 
 
 def _validated(given: Mapping[str, Given]) -> Settings:
@@ -515,4 +523,4 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
 
 
 def _hidden(value: object) -> str:
-    return "the value (not shown)"
+    return _("the value (not shown)")

@@ -114,7 +114,7 @@ def shown(value: object) -> str:
 
 def shown_address(address: object) -> str:
     """Return an address as a message shows it: before an ``@`` stands a password."""
-    return "the address (not shown)" if "@" in str(address) else shown(address)
+    return _("the address (not shown)") if "@" in str(address) else shown(address)
 
 
 def address_fault(address: str, *, with_query: bool = False) -> str:
