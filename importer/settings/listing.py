@@ -47,7 +47,7 @@ def _shown(settings: Settings, option: str) -> str:
     if option == "client_key":
         return _credential(value or "", settings, tail=True)
     if option == "notify":
-        return "given, not shown"
+        return _("given, not shown")
     if option == "base_url":
         return settings.api_address() or _("of the local lead API that a run starts")
     if option == "ledger":
