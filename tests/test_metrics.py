@@ -92,6 +92,16 @@ def test_what_an_earlier_file_does_not_tell_is_not_known(text: str) -> None:
     assert last_success_in(text, "production", "run") is None
 
 
+def test_an_update_that_went_well_is_no_import_that_did(tmp_path: Path) -> None:
+    path = tmp_path / "leads.prom"
+    update = report_of()
+    update.command = "update"
+    write_metrics(path, update, NOON)
+    told = path.read_text()
+    assert last_success_in(told, "production", "update") == NOON
+    assert last_success_in(told, "production", "run") is None
+
+
 def test_the_file_is_replaced_as_a_whole_and_readable_for_the_node_exporter(tmp_path: Path) -> None:
     path = tmp_path / "leads.prom"
     path.write_bytes(b"\xff")

@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from importer.errors import UsageError
-from importer.model import ErrorInfo, OutcomeName, Place
+from importer.model import UPDATE_OUTCOMES, ErrorInfo, OutcomeName, Place, Totals
 from importer.notification import LONGEST_SECONDS, TRIES, Patience, body_for, notify, text_of
 from importer.report import ImportReport
 
@@ -71,6 +71,17 @@ async def test_the_summary_is_posted_with_a_text_to_read() -> None:
         "2 rows to mend: the results tell which"
     )
     assert body == report.summary()
+
+
+def test_an_update_is_told_as_such() -> None:
+    report = report_of(exit_code=1)
+    report.command = "update"
+    report.totals = Totals(read=4, outcomes=dict.fromkeys(UPDATE_OUTCOMES, 0))
+    report.totals.outcomes |= {OutcomeName.UPDATED: 3, OutcomeName.INVALID: 1}
+    assert text_of(report).splitlines() == [
+        "Update of statuses in production: 4 rows read, 3 updated, 1 invalid; exit code 1",
+        "1 row to mend: the results tell which, and why.",
+    ]
 
 
 @pytest.mark.parametrize(

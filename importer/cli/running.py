@@ -23,13 +23,13 @@ from importer.exporting import export_responses
 from importer.importing import import_files, run_name
 from importer.interrupts import Interrupts
 from importer.metrics import write_metrics
+from importer.model import OUTCOMES_OF, Command, Totals
 from importer.notification import notify
 from importer.operations import utc_text
 from importer.report import ImportReport
 
 if TYPE_CHECKING:
     from importer.local_api import LocalApi
-    from importer.model import Command
     from importer.settings import Loaded, Settings
 
 
@@ -154,6 +154,7 @@ def _not_begun(
         files=files,
         started_at=begun,
         finished_at=utc_text(time.time()),
+        totals=Totals(outcomes=dict.fromkeys(OUTCOMES_OF[command], 0)),
         stopped=str(failure),
         exit_code=failure.exit_code,
     )
