@@ -22,6 +22,8 @@ from importer.senders.process import Sending
 from importer.transport import Transport
 from tests.test_transport import BODY, HEADERS, OK, POST, Visit, answering, polite, serving
 
+LONGEST = 30
+
 
 async def nothing() -> None:
     return None
@@ -164,6 +166,30 @@ async def test_answers_that_nobody_waits_for_any_longer_are_in_doubt() -> None:
     assert (answer.code, answer.handed_over) == ("timeout", True)
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+async def test_a_request_that_is_abandoned_while_its_intent_is_noted_is_not_sent(earlier: int) -> None:
+    async with serving(polite) as server, senders(server.base_url, 1) as sending:
+        for _ in range(earlier):
+            await sending.send(POST, HEADERS, nothing)
+        begun, known = asyncio.Event(), asyncio.Event()
+
+        async def intend() -> None:
+            begun.set()
+            await known.wait()
+
+        under_way = asyncio.create_task(sending.send(POST, HEADERS, intend))
+        await begun.wait()
+        sending.abandon()
+        # What is asked for meanwhile comes after it on the same way, so the process has given up by then.
+        assert isinstance(await sending.send(Request("POST", "/later", BODY), HEADERS, nothing), Answer)
+        known.set()
+        async with asyncio.timeout(LONGEST):
+            answer = await under_way
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("abandoned", False)
+    assert server.received.count(b"POST /lead/applications") == earlier
+
+
 def told_by_system(pid: int) -> str:
     return "".join(Path(f"/proc/{pid}/{name}").read_text(errors="replace") for name in ("environ", "cmdline"))
 
@@ -243,9 +269,8 @@ class Channel:
         self._input.feed_data(len(content).to_bytes(4) + content)
 
     async def told(self) -> Message:
-        async for messages in frames(self._output):
-            self._told += messages
-            break
+        if not self._told:
+            self._told += await anext(frames(self._output))
         return self._told.pop(0)
 
     def close(self) -> None:
@@ -284,6 +309,23 @@ async def test_a_process_asks_before_it_sends_unless_it_was_told_that_it_may() -
         run.ask(Asked.SEND, 10, True, *SEND)
         assert (await run.told())[:3] == (Told.ANSWER, 10, 200)
     assert server.received.count(b"POST ") == 3
+
+
+async def test_a_process_gives_up_what_it_was_asked_for_in_the_same_breath() -> None:
+    async def silent(visit: Visit) -> None:
+        await visit.request()
+        await visit.gone()
+
+    async with channel(silent) as (run, _):
+        run.ask(Asked.SEND, 7, True, *SEND)
+        run.ask(Asked.SEND, 8, False, *SEND)
+        run.ask(Asked.ABANDON, 0)
+        async with asyncio.timeout(LONGEST):
+            told = [await run.told(), await run.told()]
+        assert {message[1]: message[0] for message in told} == {7: Told.NO_ANSWER, 8: Told.NO_ANSWER}
+        # Said too late, since it was on its way already.
+        run.ask(Asked.GO, 8)
+        run.ask(Asked.REFUSE, 8)
 
 
 async def test_a_process_that_nobody_asks_any_more_sends_nothing_more_and_ends() -> None:

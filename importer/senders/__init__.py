@@ -45,16 +45,41 @@ class _Exchange:
     handed_over: bool = False
     """Whether the process was told to go: any byte may be sent from then on."""
 
-    told: asyncio.Future[Message] | None = None
-    """What the process tells next."""
+    told: Message | None = None
+    """What was told last, until it is heard: the run may be busy with its intent meanwhile."""
 
-    def hear(self, message: Message) -> None:
-        if self.told is not None and not self.told.done():
-            self.told.set_result(message)
+    listening: asyncio.Future[None] | None = None
 
-    def lost(self) -> Message:
+    @property
+    def ended(self) -> bool:
+        """Whether an end was told that is not heard yet."""
+        return self.told is not None and self.told[0] != Told.CONNECTED
+
+    def tell(self, message: Message) -> None:
+        """Keep `message` until it is heard; nothing comes after an end."""
+        if not self.ended:
+            self.told = message
+            if self.listening is not None and not self.listening.done():
+                self.listening.set_result(None)
+
+    async def hear(self) -> Message:
+        """Return what is told next."""
+        while self.told is None:
+            self.listening = asyncio.get_running_loop().create_future()
+            await self.listening
+        told, self.told = self.told, None
+        return told
+
+    def lose(self) -> None:
+        """Tell that the process is gone."""
         message = _("the process that was to send it has ended unexpectedly")
-        return (Told.NO_ANSWER, "sender_ended", message, self.handed_over)
+        self.tell((Told.NO_ANSWER, "sender_ended", message, self.handed_over))
+
+    def abandon(self) -> None:
+        """Tell the end of what the process was not told to send; that of the rest the process tells."""
+        if not self.handed_over:
+            message = _("it was not sent, since the run was told to wait no longer")
+            self.tell((Told.NO_ANSWER, "abandoned", message, False))
 
 
 @dataclass(eq=False)
@@ -77,10 +102,10 @@ class _Process:
                 if told == Told.ANSWER:
                     self._idle_since.append(now)
                 if exchange := self.under_way.get(number):
-                    exchange.hear((told, *values))
+                    exchange.tell((told, *values))
         self.ended = True
         for exchange in self.under_way.values():
-            exchange.hear(exchange.lost())
+            exchange.lose()
 
     def ask(self, asked: Asked, number: int = 0, *values: object) -> None:
         if not self.ended:
@@ -94,12 +119,10 @@ class _Process:
         now = asyncio.get_running_loop().time()
         return bool(self._idle_since) and now - self._idle_since.pop() < _IDLE_SECONDS
 
-    async def hear(self, exchange: _Exchange) -> Message:
-        """Return what the process tells next of an exchange."""
-        if self.ended:
-            return exchange.lost()
-        exchange.told = asyncio.get_running_loop().create_future()
-        return await exchange.told
+    def abandon(self) -> None:
+        self.ask(Asked.ABANDON)
+        for exchange in self.under_way.values():
+            exchange.abandon()
 
     async def end(self) -> None:
         self.input.close()
@@ -170,7 +193,7 @@ class SenderProcesses:
     def abandon(self) -> None:
         """Stop waiting for every answer that is under way; each of these calls returns with what it has."""
         for process in self._processes:
-            process.ask(Asked.ABANDON)
+            process.abandon()
 
     async def send(
         self,
@@ -201,21 +224,22 @@ class SenderProcesses:
             intended = process.takes_idle_connection()
             if intended:
                 await before_first_byte()
-            exchange.handed_over = intended and not process.ended
-            process.ask(
-                Asked.SEND, number, intended, request.method, request.path, request.content, dict(headers)
-            )
-            told, *values = await process.hear(exchange)
+            if not exchange.ended:
+                exchange.handed_over = intended
+                process.ask(
+                    Asked.SEND, number, intended, request.method, request.path, request.content, dict(headers)
+                )
+            told, *values = await exchange.hear()
             if told == Told.CONNECTED:
                 try:
                     await before_first_byte()
                 except BaseException:
                     process.ask(Asked.REFUSE, number)
                     raise
-                if not process.ended:
+                if not exchange.ended:
                     process.ask(Asked.GO, number)
                     exchange.handed_over = True
-                told, *values = await process.hear(exchange)
+                told, *values = await exchange.hear()
         finally:
             del process.under_way[number]
         if told == Told.NO_ANSWER:

@@ -52,7 +52,10 @@ class Sending:
             task.add_done_callback(self._tasks.discard)
         elif asked == Asked.ABANDON:
             self._transport.abandon()
-        elif not (permission := self._permissions.pop(number)).done():
+            # And once more for the requests whose tasks are only about to start.
+            asyncio.get_running_loop().call_soon(self._transport.abandon)
+        # What was given up meanwhile waits for nothing any more.
+        elif (permission := self._permissions.get(number)) is not None and not permission.done():
             permission.set_result(asked == Asked.GO)
 
     async def _send(
@@ -64,8 +67,11 @@ class Sending:
             permission: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             self._permissions[number] = permission
             self._outbox.put((int(Told.CONNECTED), number))
-            if not await permission:
-                raise _RefusedError
+            try:
+                if not await permission:
+                    raise _RefusedError
+            finally:
+                del self._permissions[number]
 
         try:
             answer = await self._transport.send(Request(method, path, content), headers, permitted)
