@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import importer.transport
 from importer.errors import InternalError, LedgerError
 from importer.model import Answer, NoAnswer, Request
 from importer.senders import SenderProcesses, fitting_processes
@@ -190,6 +191,21 @@ async def test_a_request_that_is_abandoned_while_its_intent_is_noted_is_not_sent
     assert server.received.count(b"POST /lead/applications") == earlier
 
 
+@pytest.mark.parametrize(("earlier", "handed_over"), [(0, False), (1, True)])
+async def test_what_a_process_failed_at_is_in_doubt_if_it_may_have_been_sent(
+    earlier: int, handed_over: bool
+) -> None:
+    async with serving(polite) as server, senders(server.base_url, 1) as sending:
+        for _ in range(earlier):
+            await sending.send(POST, HEADERS, nothing)
+        no_path: Any = 5
+        async with asyncio.timeout(LONGEST):
+            answer = await sending.send(Request("POST", no_path, BODY), HEADERS, nothing)
+        assert isinstance(answer, NoAnswer)
+        assert (answer.code, answer.handed_over) == ("sender_failed", handed_over)
+        assert isinstance(await sending.send(POST, HEADERS, nothing), Answer)
+
+
 def told_by_system(pid: int) -> str:
     return "".join(Path(f"/proc/{pid}/{name}").read_text(errors="replace") for name in ("environ", "cmdline"))
 
@@ -326,6 +342,17 @@ async def test_a_process_gives_up_what_it_was_asked_for_in_the_same_breath() -> 
         # Said too late, since it was on its way already.
         run.ask(Asked.GO, 8)
         run.ask(Asked.REFUSE, 8)
+
+
+async def test_a_process_tells_of_an_exception_that_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(response: object) -> bytes:
+        raise MemoryError("An, 0901234567")
+
+    monkeypatch.setattr(importer.transport, "_read", fail)
+    async with channel(polite) as (run, _):
+        run.ask(Asked.SEND, 7, True, *SEND)
+        async with asyncio.timeout(LONGEST):
+            assert await run.told() == (Told.FAILED, 7, "MemoryError")
 
 
 async def test_a_process_that_nobody_asks_any_more_sends_nothing_more_and_ends() -> None:

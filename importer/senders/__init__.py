@@ -242,6 +242,9 @@ class SenderProcesses:
                 told, *values = await exchange.hear()
         finally:
             del process.under_way[number]
+        if told == Told.FAILED:
+            message = _("the process that was to send it failed ({name}); please report it")
+            return NoAnswer("sender_failed", message.format(name=values[0]), exchange.handed_over)
         if told == Told.NO_ANSWER:
             return NoAnswer(*values)
         return Answer(*values)

@@ -45,6 +45,9 @@ class Told(IntEnum):
     NO_ANSWER = 2
     """The values of a :class:`importer.model.NoAnswer`."""
 
+    FAILED = 3
+    """The name of an exception that nobody foresaw; what it means for the request the run knows."""
+
 
 class Outbox:
     """Writes messages, all of one turn of the event loop in one frame."""

@@ -77,6 +77,10 @@ class Sending:
             answer = await self._transport.send(Request(method, path, content), headers, permitted)
         except _RefusedError:
             return
+        # Without an end the run would wait for ever. What an exception says might hold personal data.
+        except Exception as error:
+            self._outbox.put((int(Told.FAILED), number, type(error).__name__))
+            return
         told = Told.NO_ANSWER if isinstance(answer, NoAnswer) else Told.ANSWER
         self._outbox.put((int(told), number, *answer))
 
