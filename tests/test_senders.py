@@ -219,6 +219,38 @@ async def test_a_process_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
             assert "invented-and-hidden" not in told_by_system(pid)
 
 
+async def test_what_prints_when_python_starts_is_not_taken_for_an_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('welcome')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with serving(polite) as server, senders(server.base_url, 1) as sending, asyncio.timeout(LONGEST):
+        assert isinstance(await sending.send(POST, HEADERS, nothing), Answer)
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"welcome\n", b"\0\0\0\1?", b"\0\0\0\0", b"\0\0\0\1N", b"\0\0\0\5i\1\0\0\0"]
+)
+async def test_a_process_that_cannot_be_understood_is_ended(nonsense: bytes) -> None:
+    arrived = asyncio.Event()
+
+    async def silent(visit: Visit) -> None:
+        await visit.request()
+        arrived.set()
+        await visit.gone()
+
+    async with serving(silent) as server, senders(server.base_url, 1) as sending:
+        under_way = asyncio.create_task(sending.send(POST, HEADERS, nothing))
+        await arrived.wait()
+        (process,) = sending._processes
+        process.reader.feed_data(nonsense)
+        async with asyncio.timeout(LONGEST):
+            answer = await under_way
+            assert await process.process.wait() == -signal.SIGKILL
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("sender_ended", True)
+
+
 async def test_no_process_is_left_when_it_is_over() -> None:
     async with serving(polite) as server, senders(server.base_url, 2) as sending:
         started = pids(sending)

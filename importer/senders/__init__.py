@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -85,27 +86,36 @@ class _Exchange:
 @dataclass(eq=False)
 class _Process:
     process: asyncio.subprocess.Process
-    input: asyncio.StreamWriter
-    output: asyncio.StreamReader
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
     under_way: dict[int, _Exchange] = field(default_factory=dict)
     ended: bool = False
 
     def __post_init__(self) -> None:
-        self._outbox = Outbox(self.input.transport.write)
+        self._outbox = Outbox(self.writer.transport.write)
         self._idle_since: list[float] = []
         self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
-        async for messages in frames(self.output):
-            now = asyncio.get_running_loop().time()
-            for told, number, *values in messages:
-                if told == Told.ANSWER:
-                    self._idle_since.append(now)
-                if exchange := self.under_way.get(number):
-                    exchange.tell((told, *values))
-        self.ended = True
-        for exchange in self.under_way.values():
-            exchange.lose()
+        try:
+            async for messages in frames(self.reader):
+                now = asyncio.get_running_loop().time()
+                for told, number, *values in messages:
+                    if told == Told.ANSWER:
+                        self._idle_since.append(now)
+                    if exchange := self.under_way.get(number):
+                        exchange.tell((told, *values))
+        except Exception:
+            # What cannot be understood tells nothing of what is under way, and must not send any more.
+            self._kill()
+        finally:
+            self.ended = True
+            for exchange in self.under_way.values():
+                exchange.lose()
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            self.process.kill()
 
     def ask(self, asked: Asked, number: int = 0, *values: object) -> None:
         if not self.ended:
@@ -125,13 +135,12 @@ class _Process:
             exchange.abandon()
 
     async def end(self) -> None:
-        self.input.close()
+        self.writer.close()
         try:
             async with asyncio.timeout(_ENDING_SECONDS):
                 await self.process.wait()
         except TimeoutError:
-            with suppress(ProcessLookupError):
-                self.process.kill()
+            self._kill()
             await self.process.wait()
         await self._listening
 
@@ -162,29 +171,38 @@ class SenderProcesses:
         self._numbers = count()
 
     async def __aenter__(self) -> Self:
-        # Not the module by its name, which may be another one in the folder that the person is in.
-        program = f"import sys; sys.path[:] = {sys.path!r}; from importer.senders.process import main; main()"
         try:
             for _process in range(self._count):
+                self._processes.append(await self._started())
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def _started(self) -> _Process:
+        # Not the module by its name, which may be another one in the folder that the person is in.
+        program = f"import sys; sys.path[:] = {sys.path!r}; from importer.senders.process import main; main()"
+        ours, theirs = socket.socketpair()
+        with theirs:
+            reader, writer = await asyncio.open_unix_connection(sock=ours)
+            try:
                 process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-P",
                     "-c",
                     program,
-                    json.dumps([os.getpid(), spoken(), self._settings]),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
+                    json.dumps([os.getpid(), theirs.fileno(), spoken(), self._settings]),
+                    pass_fds=[theirs.fileno()],
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
                     env={name: value for name, value in os.environ.items() if name not in _SECRETS},
                     # Signals of the terminal are for the run alone.
                     start_new_session=True,
                 )
-                if process.stdin is None or process.stdout is None:
-                    raise InternalError(_("A process that sends cannot be spoken to; please report it."))
-                self._processes.append(_Process(process, process.stdin, process.stdout))
-        except BaseException:
-            await self.__aexit__()
-            raise
-        return self
+            except BaseException:
+                writer.close()
+                raise
+        return _Process(process, reader, writer)
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(process.end() for process in self._processes))

@@ -13,6 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from enum import IntEnum
 from typing import Any
 
+# Bytes; more than all answers under way at once. Text, taken for a length, would be a gigabyte at least.
+_LARGEST_FRAME = 2**29
+
 Message = tuple[Any, ...]
 """An :class:`Asked` or a :class:`Told`, the number of the request, and what is named there."""
 
@@ -69,10 +72,15 @@ class Outbox:
 
 
 async def frames(reader: asyncio.StreamReader) -> AsyncIterator[list[Message]]:
-    """Yield lists of messages until the other end is gone."""
+    """Yield lists of messages until the other end is gone.
+
+    Raises :class:`ValueError`, :class:`EOFError` or :class:`TypeError` for what is no frame.
+    """
     while True:
         try:
             size = int.from_bytes(await reader.readexactly(4))
+            if size > _LARGEST_FRAME:
+                raise ValueError(size)
             content = await reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
