@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -39,7 +39,7 @@ from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
 from importer.runner import Runner, Time, Watcher, Work
-from importer.senders import SenderProcesses, fitting_processes
+from importer.senders import MAY_BE_SEVERAL, SenderProcesses, fitting_processes
 from importer.settings import Settings, default_ledger_path
 from importer.sheets import STANDARD_INPUT
 from importer.signing import Credentials
@@ -239,11 +239,8 @@ async def _conclude(
     await step(draw)
 
 
-@asynccontextmanager
-async def _transport(
-    base_url: str, settings: Settings, inputs: Sequence[Input]
-) -> AsyncIterator[Transport | SenderProcesses]:
-    """Yield what sends: this process, or where there is much to send, others that it starts."""
+def _transport(base_url: str, settings: Settings, inputs: Sequence[Input]) -> Transport | SenderProcesses:
+    """Return what sends: this process, or where there is much to send, others that it starts."""
     given: dict[str, Any] = {
         "base_url": base_url,
         "connections": settings.concurrency,
@@ -251,16 +248,12 @@ async def _transport(
         "proxy_from_environment": settings.proxy_from_environment,
     }
     rows = sum(one.sheet.height for one in inputs)
+    if settings.limit is not None:
+        rows = min(rows, settings.limit)
     processes = settings.processes or fitting_processes(rows, settings.concurrency, settings.rate)
-    async with AsyncExitStack() as stack:
-        transport: Transport | SenderProcesses | None = None
-        if processes > 1 and not settings.dry_run:
-            # A system that has no room for another process may have some for the import.
-            with suppress(OSError):
-                transport = await stack.enter_async_context(SenderProcesses(processes, **given))
-        if transport is None:
-            transport = await stack.enter_async_context(Transport(**given))
-        yield transport
+    if processes == 1 or settings.dry_run or not MAY_BE_SEVERAL:
+        return Transport(**given)
+    return SenderProcesses(processes, **given)
 
 
 def _hurry(runner: Runner, transport: Transport | SenderProcesses) -> None:
@@ -359,6 +352,8 @@ def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
                 ledger=settings.ledger
             )
         )
+    if (settings.processes or 1) > 1 and not MAY_BE_SEVERAL:
+        told.append(_("On Windows one process sends, so --processes is not used."))
     if settings.duplicates == "send":
         told.append(
             _("With --duplicates send, every run sends every row, also those that were created before.")

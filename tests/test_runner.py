@@ -29,7 +29,7 @@ from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.model import InDoubt, Lead, OutcomeName, TryAgain
 from importer.runner import RowEnded, Runner, Time, Work
-from importer.settings import load_settings
+from importer.settings import Settings, load_settings
 from importer.transport import Transport
 from tests.support import customers, outcomes_in, write_leads
 
@@ -358,3 +358,31 @@ async def test_workers_never_wait_for_one_another_once_rows_are_created(tmp_path
     async with LocalApi(LOCAL_CREDENTIALS, faults=[slow]) as api:
         await run_over(write_leads(tmp_path / "leads.csv", 100), api.base_url)
         assert customers(api)[-1] == "1001"
+
+
+async def test_as_many_processes_send_as_fit_the_rows_that_are_to_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+
+    def fitting(rows: int, *_: object) -> int:
+        counted.append(rows)
+        return 1
+
+    monkeypatch.setattr("importer.importing.fitting_processes", fitting)
+    limits: list[dict[str, Any]] = [{}, {"limit": 2}, {"limit": 9}]
+    for limit in limits:
+        settings = Settings(env="local", ledger=tmp_path / "ledger.sqlite3", **limit)
+        await import_files([str(write_leads(tmp_path / "leads.csv", 3))], settings, watcher=Silent())
+    assert counted == [3, 2, 3]
+
+
+async def test_where_one_process_alone_can_send_a_wish_for_more_is_told_not_to_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importer.importing.MAY_BE_SEVERAL", False)
+    monkeypatch.delattr("importer.importing.SenderProcesses")
+    settings = Settings(env="local", ledger=tmp_path / "ledger.sqlite3", processes=2)
+    report = await import_files([str(write_leads(tmp_path / "leads.csv", 3))], settings, watcher=Silent())
+    assert report.totals.outcomes[OutcomeName.CREATED] == 3
+    assert "On Windows one process sends, so --processes is not used." in report.notices

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import importer.senders
 import importer.transport
 from importer.errors import InternalError, LedgerError
 from importer.model import Answer, NoAnswer, Request
@@ -253,19 +254,70 @@ async def test_a_process_that_cannot_be_understood_is_ended(nonsense: bytes) -> 
 
 async def test_no_process_is_left_when_it_is_over() -> None:
     async with serving(polite) as server, senders(server.base_url, 2) as sending:
+        await sending.send(POST, HEADERS, nothing)
         started = pids(sending)
     for pid in started:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-async def test_a_process_that_cannot_be_started_is_told_and_leaves_no_other(
+async def test_without_anything_to_send_no_process_is_started() -> None:
+    async with senders("http://127.0.0.1:9") as sending:
+        assert pids(sending) == []
+
+
+async def test_where_a_process_cannot_be_started_this_one_sends_and_no_other_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "executable", "/no/such/python")
-    with pytest.raises(OSError, match="No such file"):
-        async with senders("http://127.0.0.1:9"):
-            pass
+    start = asyncio.create_subprocess_exec
+    started: list[asyncio.subprocess.Process] = []
+
+    async def only_one(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        if started:
+            raise BlockingIOError
+        started.append(await start(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", only_one)
+    arrived = asyncio.Event()
+
+    async def behave(visit: Visit) -> None:
+        await visit.request()
+        await visit.answer()
+        await visit.request()
+        arrived.set()
+        await visit.gone()
+
+    async with serving(behave) as server, senders(server.base_url) as sending, asyncio.timeout(LONGEST):
+        assert isinstance(await sending.send(POST, HEADERS, nothing), Answer)
+        assert started[0].returncode is not None
+        assert pids(sending) == []
+        under_way = asyncio.create_task(sending.send(POST, HEADERS, nothing))
+        await arrived.wait()
+        sending.abandon()
+        answer = await under_way
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("timeout", True)
+
+
+@pytest.mark.parametrize("possible", [True, False])
+async def test_a_request_that_is_abandoned_while_processes_are_started_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, possible: bool
+) -> None:
+    start = asyncio.create_subprocess_exec
+
+    async def interrupted(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        sending.abandon()
+        if not possible:
+            raise BlockingIOError
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", interrupted)
+    async with serving(polite) as server, senders(server.base_url, 1) as sending:
+        answer = await sending.send(POST, HEADERS, nothing)
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("abandoned", False)
+    assert server.received == b""
 
 
 @pytest.mark.parametrize(
@@ -281,7 +333,7 @@ def test_several_processes_are_for_many_rows_that_nothing_holds_back(
     monkeypatch: pytest.MonkeyPatch, rows: int, concurrency: int, rate: float | None, several: bool
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(importer.senders, "MAY_BE_SEVERAL", True)
     assert (fitting_processes(rows, concurrency, rate) > 1) == several
 
 

@@ -23,12 +23,16 @@ from importer.errors import InternalError
 from importer.language import _, spoken
 from importer.model import Answer, NoAnswer, Request
 from importer.senders.messages import Asked, Message, Outbox, Told, frames
+from importer.transport import Transport
 
 _MANY_ROWS = 20_000
 _MANY_REQUESTS = 8
 
 # Of one run, which by itself has something to do for each row, too: more of them would wait for it.
 _MOST_PROCESSES = 4
+
+MAY_BE_SEVERAL = os.name == "posix"
+"""Whether several processes can send on this system; Windows hands no socket on to one that it starts."""
 
 _SECRETS = {"LEAD_IMPORTER_CLIENT_KEY", "LEAD_IMPORTER_CLIENT_SECRET"}
 
@@ -70,6 +74,16 @@ class _Exchange:
             await self.listening
         told, self.told = self.told, None
         return told
+
+    def result(self, end: Message) -> Answer | NoAnswer:
+        """Return what an end that was heard means."""
+        told, *values = end
+        if told == Told.FAILED:
+            message = _("the process that was to send it failed ({name}); please report it")
+            return NoAnswer("sender_failed", message.format(name=values[0]), self.handed_over)
+        if told == Told.NO_ANSWER:
+            return NoAnswer(*values)
+        return Answer(*values)
 
     def lose(self) -> None:
         """Tell that the process is gone."""
@@ -129,11 +143,6 @@ class _Process:
         now = asyncio.get_running_loop().time()
         return bool(self._idle_since) and now - self._idle_since.pop() < _IDLE_SECONDS
 
-    def abandon(self) -> None:
-        self.ask(Asked.ABANDON)
-        for exchange in self.under_way.values():
-            exchange.abandon()
-
     async def end(self) -> None:
         self.writer.close()
         try:
@@ -150,7 +159,7 @@ def fitting_processes(rows: int, concurrency: int, rate: float | None) -> int:
 
     A process costs half a second and 40 MB. That pays where thousands of requests a second can be under way.
     """
-    if rows < _MANY_ROWS or concurrency < _MANY_REQUESTS or rate is not None or sys.platform == "win32":
+    if rows < _MANY_ROWS or concurrency < _MANY_REQUESTS or rate is not None or not MAY_BE_SEVERAL:
         return 1
     # Only Linux tells how many cores are for this process.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -160,24 +169,35 @@ def fitting_processes(rows: int, concurrency: int, rate: float | None) -> int:
 class SenderProcesses:
     """Sends requests to one API as :class:`importer.transport.Transport` does, by `processes` processes.
 
-    An asynchronous context manager; `settings` are what each transport is made with. Raises :class:`OSError`
-    on entering if a process cannot be started.
+    An asynchronous context manager; `settings` are what each transport is made with. The processes are
+    started for the first request, since a run may have nothing to send. A system that has no room for another
+    process may have some for the import: if one cannot be started, none is left, and this one sends.
     """
 
     def __init__(self, processes: int, **settings: Any) -> None:
         self._count = processes
         self._settings = settings
         self._processes: list[_Process] = []
+        self._instead: Transport | None = None
+        self._begun = False
+        self._beginning = asyncio.Lock()
+        self._under_way: set[_Exchange] = set()
         self._numbers = count()
 
     async def __aenter__(self) -> Self:
-        try:
-            for _process in range(self._count):
-                self._processes.append(await self._started())
-        except BaseException:
-            await self.__aexit__()
-            raise
         return self
+
+    async def _begin(self) -> None:
+        async with self._beginning:
+            if self._begun:
+                return
+            try:
+                for _process in range(self._count):
+                    self._processes.append(await self._started())
+            except OSError:
+                await self._end_all()
+                self._instead = await Transport(**self._settings).__aenter__()
+            self._begun = True
 
     async def _started(self) -> _Process:
         # Not the module by its name, which may be another one in the folder that the person is in.
@@ -205,13 +225,22 @@ class SenderProcesses:
         return _Process(process, reader, writer)
 
     async def __aexit__(self, *_: object) -> None:
+        await self._end_all()
+        if self._instead is not None:
+            await self._instead.__aexit__()
+
+    async def _end_all(self) -> None:
         await asyncio.gather(*(process.end() for process in self._processes))
         self._processes.clear()
 
     def abandon(self) -> None:
         """Stop waiting for every answer that is under way; each of these calls returns with what it has."""
+        for exchange in self._under_way:
+            exchange.abandon()
         for process in self._processes:
-            process.abandon()
+            process.ask(Asked.ABANDON)
+        if self._instead is not None:
+            self._instead.abandon()
 
     async def send(
         self,
@@ -223,6 +252,27 @@ class SenderProcesses:
 
         Raises :class:`InternalError` when all processes have ended.
         """
+        exchange = _Exchange()
+        self._under_way.add(exchange)
+        try:
+            if not self._begun:
+                await self._begin()
+            if exchange.ended:
+                return exchange.result(await exchange.hear())
+            if self._instead is not None:
+                return await self._instead.send(request, headers, before_first_byte)
+            return exchange.result(await self._heard(exchange, request, headers, before_first_byte))
+        finally:
+            self._under_way.discard(exchange)
+
+    async def _heard(
+        self,
+        exchange: _Exchange,
+        request: Request,
+        headers: Mapping[str, str],
+        before_first_byte: Callable[[], Awaitable[None]],
+    ) -> Message:
+        """Have a process send `request`, and return the end that it tells."""
         process = min(
             (process for process in self._processes if not process.ended),
             key=lambda process: len(process.under_way),
@@ -237,7 +287,7 @@ class SenderProcesses:
                 )
             )
         number = next(self._numbers)
-        exchange = process.under_way[number] = _Exchange()
+        process.under_way[number] = exchange
         try:
             intended = process.takes_idle_connection()
             if intended:
@@ -247,8 +297,8 @@ class SenderProcesses:
                 process.ask(
                     Asked.SEND, number, intended, request.method, request.path, request.content, dict(headers)
                 )
-            told, *values = await exchange.hear()
-            if told == Told.CONNECTED:
+            message = await exchange.hear()
+            if message[0] == Told.CONNECTED:
                 try:
                     await before_first_byte()
                 except BaseException:
@@ -257,12 +307,7 @@ class SenderProcesses:
                 if not exchange.ended:
                     process.ask(Asked.GO, number)
                     exchange.handed_over = True
-                told, *values = await exchange.hear()
+                message = await exchange.hear()
+            return message
         finally:
             del process.under_way[number]
-        if told == Told.FAILED:
-            message = _("the process that was to send it failed ({name}); please report it")
-            return NoAnswer("sender_failed", message.format(name=values[0]), exchange.handed_over)
-        if told == Told.NO_ANSWER:
-            return NoAnswer(*values)
-        return Answer(*values)
