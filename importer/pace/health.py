@@ -1,8 +1,12 @@
-"""Caution while nothing has succeeded, and again when attempts fail one after the other.
+"""Caution while nothing is known of the API, and again when attempts fail one after the other.
 
-Until a first application is created, and after some failures in a row, a single request is under way at a
-time: a wrong secret or an API that is down then costs a few requests, not a few thousand. When the failures
-go on, the pauses between them grow, and after a minute without any success the API counts as unavailable.
+Until a first application is created or some rows are refused, and after some failures in a row, a single
+request is under way at a time: a wrong secret or an API that is down then costs a few requests, not a few
+thousand. When the failures go on, the pauses between them grow, and after a minute of nothing else the API
+counts as unavailable.
+
+A row that is refused in the API's own format was refused by an API that is there and takes the secret. A few
+of them have to be, all the same: that a template is all wrong is seen while its rows are refused one by one.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ CAUTIOUS_AFTER = 8
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
+
+REFUSALS_THAT_PROVE = 8
+"""Rows refused by the API, with no application among them, after which it counts as there."""
 
 UNAVAILABLE_SECONDS = 60.0
 """Failures in a row for so long, :data:`UNAVAILABLE_ATTEMPTS` at least, mean that the API is not there."""
@@ -38,12 +45,13 @@ class Health:
     """How the attempts of a run have gone lately. Pure: times, seconds that never go back, are passed in."""
 
     proven: bool = False
-    """Whether an application was created since the start, or since the failures began."""
+    """Whether the API is known to be there and to take the secret, since the start or since the failures."""
 
     failures: int = 0
     """Attempts in a row that brought neither an application nor a refusal of the row."""
 
     failing_since: float = 0.0
+    _refusals: int = 0
     _refused_at: float = float("-inf")
 
     def note(self, ending: Ending, now: float, seconds: float = 0.0) -> None:
@@ -54,7 +62,9 @@ class Health:
         """
         if isinstance(ending, Created | Rejected):
             self.failures = 0
-            self.proven = self.proven or isinstance(ending, Created)
+            self._refusals += isinstance(ending, Rejected)
+            if isinstance(ending, Created) or self._refusals >= REFUSALS_THAT_PROVE:
+                self.proven = True
             return
         if refused_for_rate(ending):
             if now - seconds < self._refused_at:
@@ -65,6 +75,7 @@ class Health:
         self.failures += 1
         if self.failures >= CAUTIOUS_AFTER:
             self.proven = False
+            self._refusals = 0
 
     def pause_seconds(self) -> float:
         """Return how long to wait before the next attempt."""
