@@ -156,13 +156,25 @@ class Runner:
         """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
 
         Returns when every row that was read has an outcome; `stops` then tells whether the run was stopped.
-        Whatever goes wrong while it reads or writes the ledger stops the run in the same way.
+        Whatever goes wrong while it reads or writes the ledger stops the run in the same way, and so does
+        cancelling it, which is raised once what is under way is settled; cancelled again, it waits no longer.
         """
         rows = sum(given.sheet.height for given in self._work.inputs)
         self._tell(lambda: self._watcher.began(self.totals, rows))
         self._tell(lambda: self._watcher.paced_by(self._pace.hold))
         submitter = None if sender is None else self._submitter(sender, credentials)
-        workers = [asyncio.create_task(self._serve(submitter)) for _ in range(self._work.concurrency)]
+        workers = asyncio.gather(*(self._serve(submitter) for _ in range(self._work.concurrency)))
+        try:
+            await self._fill_queue()
+            await asyncio.shield(workers)
+        except BaseException:
+            # Without a stop, all that waits in the queue would still be sent.
+            self.stop(StoppedError(_("The run was cancelled, and what was under way was settled.")))
+            await self._end_queue()
+            await workers
+            raise
+
+    async def _fill_queue(self) -> None:
         try:
             async for pending in self._leads():
                 await self._queue.put(pending)
@@ -170,10 +182,12 @@ class Runner:
             self.stop(error)
         except Exception as error:
             self.stop(unexpected(error))
-        finally:
-            for _ in workers:
-                await self._queue.put(None)
-            await asyncio.gather(*workers)
+        await self._end_queue()
+
+    async def _end_queue(self) -> None:
+        """Have every worker end; end marks that are put once more find room, and are read by nobody."""
+        for _worker in range(self._work.concurrency):
+            await self._queue.put(None)
 
     def stop(self, reason: ImporterError) -> None:
         """Send nothing new; what is under way is settled."""

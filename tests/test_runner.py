@@ -386,3 +386,26 @@ async def test_where_one_process_alone_can_send_a_wish_for_more_is_told_not_to_b
     report = await import_files([str(write_leads(tmp_path / "leads.csv", 3))], settings, watcher=Silent())
     assert report.totals.outcomes[OutcomeName.CREATED] == 3
     assert "On Windows one process sends, so --processes is not used." in report.notices
+
+
+@pytest.mark.parametrize("rows", [100, 3000])
+async def test_a_run_that_is_cancelled_settles_what_is_under_way_and_sends_nothing_more(
+    tmp_path: Path, rows: int
+) -> None:
+    ended: list[OutcomeName] = []
+
+    class Cancelling(Silent):
+        def row_ended(self, row: RowEnded) -> None:
+            ended.append(row.outcome)
+            if ended.count(OutcomeName.CREATED) == 20:
+                run.cancel()
+
+    async with LocalApi(LOCAL_CREDENTIALS) as api:
+        path = write_leads(tmp_path / "leads.csv", rows)
+        run = asyncio.create_task(run_over(path, api.base_url, watcher=Cancelling()))
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        created = len(api.applications)
+    assert 20 <= created <= 20 + 2 * 16
+    assert ended.count(OutcomeName.CREATED) == created
+    assert set(ended) == {OutcomeName.CREATED, OutcomeName.NOT_ATTEMPTED}
