@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +16,26 @@ from importer.identity import account_id
 from importer.language import _
 from importer.ledger.locks import ProcessLock, account_lock
 from importer.ledger.sqlite import SqliteLedger
-from importer.senders import SenderProcesses, fitting_processes
+from importer.senders import MAY_BE_SEVERAL, SenderProcesses, fitting_processes
 from importer.settings import Settings, default_ledger_path
 from importer.signing import Credentials
 from importer.transport import Transport
 
 
-@asynccontextmanager
-async def transport_of(
-    base_url: str, settings: Settings, rows: int
-) -> AsyncIterator[Transport | SenderProcesses]:
-    """Yield what sends so many `rows`: this process, or where they are many, others that it starts."""
+def transport_of(base_url: str, settings: Settings, rows: int) -> Transport | SenderProcesses:
+    """Return what sends so many `rows`: this process, or where they are many, others that it starts."""
     given: dict[str, Any] = {
         "base_url": base_url,
         "connections": settings.concurrency,
         "answer_seconds": settings.timeout,
         "proxy_from_environment": settings.proxy_from_environment,
     }
+    if settings.limit is not None:
+        rows = min(rows, settings.limit)
     processes = settings.processes or fitting_processes(rows, settings.concurrency, settings.rate)
-    async with AsyncExitStack() as stack:
-        transport: Transport | SenderProcesses | None = None
-        if processes > 1 and not settings.dry_run:
-            # A system that has no room for another process may have some for the import.
-            with suppress(OSError):
-                transport = await stack.enter_async_context(SenderProcesses(processes, **given))
-        if transport is None:
-            transport = await stack.enter_async_context(Transport(**given))
-        yield transport
+    if processes == 1 or settings.dry_run or not MAY_BE_SEVERAL:
+        return Transport(**given)
+    return SenderProcesses(processes, **given)
 
 
 def credentials_of(settings: Settings) -> tuple[Credentials, list[str]]:

@@ -43,7 +43,7 @@ from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
 from importer.runner import Runner, Steering, Time, Watcher, Work
-from importer.senders import SenderProcesses
+from importer.senders import MAY_BE_SEVERAL, SenderProcesses
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
 from importer.sources import is_of_program
@@ -362,6 +362,8 @@ def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
                 ledger=settings.ledger
             )
         )
+    if (settings.processes or 1) > 1 and not MAY_BE_SEVERAL:
+        told.append(_("On Windows one process sends, so --processes is not used."))
     if settings.duplicates == "send":
         told.append(
             _("With --duplicates send, every run sends every row, also those that were created before.")

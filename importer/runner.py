@@ -296,10 +296,22 @@ class Pool(Steering, ABC, Generic[_PendingT]):
     ) -> None:
         """Let workers `settle` all that is `pending`, of about so many `rows`; without it nothing is sent.
 
-        Whatever goes wrong while it is read stops the run.
+        Whatever goes wrong while it is read stops the run, and so does cancelling it, which is raised once
+        what is under way is settled; cancelled again, it waits no longer.
         """
         self._begin(rows)
-        workers = [asyncio.create_task(self._serve(settle)) for _ in range(self._concurrency)]
+        workers = asyncio.gather(*(self._serve(settle) for _ in range(self._concurrency)))
+        try:
+            await self._fill_queue(pending)
+            await asyncio.shield(workers)
+        except BaseException:
+            # Without a stop, all that waits in the queue would still be sent.
+            self.stop(StoppedError(_("The run was cancelled, and what was under way was settled.")))
+            await self._end_queue()
+            await workers
+            raise
+
+    async def _fill_queue(self, pending: AsyncIterator[_PendingT]) -> None:
         try:
             async for one in pending:
                 await self._queue.put(one)
@@ -307,10 +319,12 @@ class Pool(Steering, ABC, Generic[_PendingT]):
             self.stop(error)
         except Exception as error:
             self.stop(unexpected(error))
-        finally:
-            for _ in workers:
-                await self._queue.put(None)
-            await asyncio.gather(*workers)
+        await self._end_queue()
+
+    async def _end_queue(self) -> None:
+        """Have every worker end; end marks that are put once more find room, and are read by nobody."""
+        for _worker in range(self._concurrency):
+            await self._queue.put(None)
 
     async def _serve(self, settle: Callable[[_PendingT], Awaitable[PoolEnd]] | None) -> None:
         while (pending := await self._queue.get()) is not None:

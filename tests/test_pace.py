@@ -17,6 +17,7 @@ from importer.pace.health import (
     CAUTIOUS_AFTER,
     FIRST_PAUSE_SECONDS,
     LONGEST_PAUSE_SECONDS,
+    REFUSALS_THAT_PROVE,
     UNAVAILABLE_ATTEMPTS,
     UNAVAILABLE_SECONDS,
     Health,
@@ -240,10 +241,21 @@ def test_an_answer_about_the_row_ends_a_row_of_failures(ending: Ending) -> None:
     assert health.failures == 7
 
 
-def test_a_refused_row_proves_nothing() -> None:
-    assert not health_after(REJECTED).proven
-    assert not health_after(CREATED, *[TRY_AGAIN] * CAUTIOUS_AFTER, REJECTED).proven
-    assert health_after(*[TRY_AGAIN] * 20, CREATED).proven
+EARLIER: list[list[Ending]] = [[], [CREATED, *[TRY_AGAIN] * 20], [*[REJECTED] * 20, *[TRY_AGAIN] * 20]]
+
+
+@pytest.mark.parametrize("earlier", EARLIER)
+def test_an_application_or_some_refused_rows_prove_that_the_api_is_there(earlier: list[Ending]) -> None:
+    assert health_after(*earlier, CREATED).proven
+    refused: list[Ending] = [REJECTED] * REFUSALS_THAT_PROVE
+    assert not health_after(*earlier, *refused[1:]).proven
+    assert health_after(*earlier, *refused).proven
+
+
+def test_refused_rows_count_whatever_else_came_between_them() -> None:
+    both: list[Ending] = [REJECTED, TRY_AGAIN]
+    assert health_after(*both * REFUSALS_THAT_PROVE).proven
+    assert health_after(CREATED, *[REJECTED] * 5).proven
 
 
 def test_pauses_double_up_to_a_limit_however_many_failures() -> None:
@@ -303,6 +315,7 @@ def test_of_refusals_for_the_rate_that_were_under_way_together_one_is_a_failure(
         ([], Hold(HeldBy.NOTHING_CREATED)),
         ([CREATED], None),
         ([REJECTED], Hold(HeldBy.NOTHING_CREATED)),
+        ([REJECTED] * REFUSALS_THAT_PROVE, None),
         ([TRY_AGAIN] * CAUTIOUS_AFTER, Hold(HeldBy.FAILURES)),
         ([CREATED, asked(12)], Hold(HeldBy.WAIT, 12.0)),
         ([CREATED, REFUSED], Hold(HeldBy.SEARCH)),

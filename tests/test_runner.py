@@ -29,7 +29,7 @@ from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.model import InDoubt, Lead, OutcomeName, TryAgain
 from importer.runner import RowEnded, Runner, Time, Work
-from importer.settings import load_settings
+from importer.settings import Settings, load_settings
 from importer.transport import Transport
 from tests.support import customers, outcomes_in, write_leads
 
@@ -200,12 +200,12 @@ async def test_the_request_for_the_example_of_the_documentation_is_the_documente
 
 
 async def test_one_request_at_a_time_is_under_way_until_the_first_row_is_created(tmp_path: Path) -> None:
-    refused = "|".join(str(number) for number in range(1000, 1010))
+    refused = "|".join(str(number) for number in range(1000, 1007))
     faults = [parse_fault(f"422:customer={refused},delay=0.01"), parse_fault("delay:seconds=0.01")]
     api = LocalApi(LOCAL_CREDENTIALS, faults=faults)
     async with api:
-        runner = await run_over(write_leads(tmp_path / "leads.csv", 10), api.base_url)
-        assert runner.totals.outcomes[OutcomeName.REJECTED] == 10
+        runner = await run_over(write_leads(tmp_path / "leads.csv", 7), api.base_url)
+        assert runner.totals.outcomes[OutcomeName.REJECTED] == 7
         assert api.stats.max_in_flight == 1
         await run_over(write_leads(tmp_path / "more.csv", 200, first=5000), api.base_url)
         assert api.stats.max_in_flight == 16
@@ -358,3 +358,55 @@ async def test_workers_never_wait_for_one_another_once_rows_are_created(tmp_path
     async with LocalApi(LOCAL_CREDENTIALS, faults=[slow]) as api:
         await run_over(write_leads(tmp_path / "leads.csv", 100), api.base_url)
         assert customers(api)[-1] == "1001"
+
+
+async def test_as_many_processes_send_as_fit_the_rows_that_are_to_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+
+    def fitting(rows: int, *_: object) -> int:
+        counted.append(rows)
+        return 1
+
+    monkeypatch.setattr("importer.access.fitting_processes", fitting)
+    limits: list[dict[str, Any]] = [{}, {"limit": 2}, {"limit": 9}]
+    for limit in limits:
+        settings = Settings(env="local", ledger=tmp_path / "ledger.sqlite3", **limit)
+        await import_files([str(write_leads(tmp_path / "leads.csv", 3))], settings, watcher=Silent())
+    assert counted == [3, 2, 3]
+
+
+async def test_where_one_process_alone_can_send_a_wish_for_more_is_told_not_to_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importer.importing.MAY_BE_SEVERAL", False)
+    monkeypatch.setattr("importer.access.MAY_BE_SEVERAL", False)
+    monkeypatch.delattr("importer.access.SenderProcesses")
+    settings = Settings(env="local", ledger=tmp_path / "ledger.sqlite3", processes=2)
+    report = await import_files([str(write_leads(tmp_path / "leads.csv", 3))], settings, watcher=Silent())
+    assert report.totals.outcomes[OutcomeName.CREATED] == 3
+    assert "On Windows one process sends, so --processes is not used." in report.notices
+
+
+@pytest.mark.parametrize("rows", [100, 3000])
+async def test_a_run_that_is_cancelled_settles_what_is_under_way_and_sends_nothing_more(
+    tmp_path: Path, rows: int
+) -> None:
+    ended: list[OutcomeName] = []
+
+    class Cancelling(Silent):
+        def row_ended(self, row: RowEnded) -> None:
+            ended.append(row.outcome)
+            if ended.count(OutcomeName.CREATED) == 20:
+                run.cancel()
+
+    async with LocalApi(LOCAL_CREDENTIALS) as api:
+        path = write_leads(tmp_path / "leads.csv", rows)
+        run = asyncio.create_task(run_over(path, api.base_url, watcher=Cancelling()))
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        created = len(api.applications)
+    assert 20 <= created <= 20 + 2 * 16
+    assert ended.count(OutcomeName.CREATED) == created
+    assert set(ended) == {OutcomeName.CREATED, OutcomeName.NOT_ATTEMPTED}

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+import importer.senders
+import importer.transport
 from importer.errors import InternalError, LedgerError
 from importer.model import Answer, NoAnswer, Request
 from importer.senders import SenderProcesses, fitting_processes
@@ -21,6 +23,8 @@ from importer.senders.messages import Asked, Message, Outbox, Told, frames
 from importer.senders.process import Sending
 from importer.transport import Transport
 from tests.test_transport import BODY, HEADERS, OK, POST, Visit, answering, polite, serving
+
+LONGEST = 30
 
 
 async def nothing() -> None:
@@ -164,6 +168,45 @@ async def test_answers_that_nobody_waits_for_any_longer_are_in_doubt() -> None:
     assert (answer.code, answer.handed_over) == ("timeout", True)
 
 
+@pytest.mark.parametrize("earlier", [0, 1])
+async def test_a_request_that_is_abandoned_while_its_intent_is_noted_is_not_sent(earlier: int) -> None:
+    async with serving(polite) as server, senders(server.base_url, 1) as sending:
+        for _ in range(earlier):
+            await sending.send(POST, HEADERS, nothing)
+        begun, known = asyncio.Event(), asyncio.Event()
+
+        async def intend() -> None:
+            begun.set()
+            await known.wait()
+
+        under_way = asyncio.create_task(sending.send(POST, HEADERS, intend))
+        await begun.wait()
+        sending.abandon()
+        # What is asked for meanwhile comes after it on the same way, so the process has given up by then.
+        assert isinstance(await sending.send(Request("POST", "/later", BODY), HEADERS, nothing), Answer)
+        known.set()
+        async with asyncio.timeout(LONGEST):
+            answer = await under_way
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("abandoned", False)
+    assert server.received.count(b"POST /lead/applications") == earlier
+
+
+@pytest.mark.parametrize(("earlier", "handed_over"), [(0, False), (1, True)])
+async def test_what_a_process_failed_at_is_in_doubt_if_it_may_have_been_sent(
+    earlier: int, handed_over: bool
+) -> None:
+    async with serving(polite) as server, senders(server.base_url, 1) as sending:
+        for _ in range(earlier):
+            await sending.send(POST, HEADERS, nothing)
+        no_path: Any = 5
+        async with asyncio.timeout(LONGEST):
+            answer = await sending.send(Request("POST", no_path, BODY), HEADERS, nothing)
+        assert isinstance(answer, NoAnswer)
+        assert (answer.code, answer.handed_over) == ("sender_failed", handed_over)
+        assert isinstance(await sending.send(POST, HEADERS, nothing), Answer)
+
+
 def told_by_system(pid: int) -> str:
     return "".join(Path(f"/proc/{pid}/{name}").read_text(errors="replace") for name in ("environ", "cmdline"))
 
@@ -177,21 +220,104 @@ async def test_a_process_knows_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
             assert "invented-and-hidden" not in told_by_system(pid)
 
 
+async def test_what_prints_when_python_starts_is_not_taken_for_an_answer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('welcome')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with serving(polite) as server, senders(server.base_url, 1) as sending, asyncio.timeout(LONGEST):
+        assert isinstance(await sending.send(POST, HEADERS, nothing), Answer)
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"welcome\n", b"\0\0\0\1?", b"\0\0\0\0", b"\0\0\0\1N", b"\0\0\0\5i\1\0\0\0"]
+)
+async def test_a_process_that_cannot_be_understood_is_ended(nonsense: bytes) -> None:
+    arrived = asyncio.Event()
+
+    async def silent(visit: Visit) -> None:
+        await visit.request()
+        arrived.set()
+        await visit.gone()
+
+    async with serving(silent) as server, senders(server.base_url, 1) as sending:
+        under_way = asyncio.create_task(sending.send(POST, HEADERS, nothing))
+        await arrived.wait()
+        (process,) = sending._processes
+        process.reader.feed_data(nonsense)
+        async with asyncio.timeout(LONGEST):
+            answer = await under_way
+            assert await process.process.wait() == -signal.SIGKILL
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("sender_ended", True)
+
+
 async def test_no_process_is_left_when_it_is_over() -> None:
     async with serving(polite) as server, senders(server.base_url, 2) as sending:
+        await sending.send(POST, HEADERS, nothing)
         started = pids(sending)
     for pid in started:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-async def test_a_process_that_cannot_be_started_is_told_and_leaves_no_other(
+async def test_without_anything_to_send_no_process_is_started() -> None:
+    async with senders("http://127.0.0.1:9") as sending:
+        assert pids(sending) == []
+
+
+async def test_where_a_process_cannot_be_started_this_one_sends_and_no_other_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "executable", "/no/such/python")
-    with pytest.raises(OSError, match="No such file"):
-        async with senders("http://127.0.0.1:9"):
-            pass
+    start = asyncio.create_subprocess_exec
+    started: list[asyncio.subprocess.Process] = []
+
+    async def only_one(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        if started:
+            raise BlockingIOError
+        started.append(await start(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", only_one)
+    arrived = asyncio.Event()
+
+    async def behave(visit: Visit) -> None:
+        await visit.request()
+        await visit.answer()
+        await visit.request()
+        arrived.set()
+        await visit.gone()
+
+    async with serving(behave) as server, senders(server.base_url) as sending, asyncio.timeout(LONGEST):
+        assert isinstance(await sending.send(POST, HEADERS, nothing), Answer)
+        assert started[0].returncode is not None
+        assert pids(sending) == []
+        under_way = asyncio.create_task(sending.send(POST, HEADERS, nothing))
+        await arrived.wait()
+        sending.abandon()
+        answer = await under_way
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("timeout", True)
+
+
+@pytest.mark.parametrize("possible", [True, False])
+async def test_a_request_that_is_abandoned_while_processes_are_started_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, possible: bool
+) -> None:
+    start = asyncio.create_subprocess_exec
+
+    async def interrupted(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        sending.abandon()
+        if not possible:
+            raise BlockingIOError
+        return await start(*arguments, **options)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", interrupted)
+    async with serving(polite) as server, senders(server.base_url, 1) as sending:
+        answer = await sending.send(POST, HEADERS, nothing)
+    assert isinstance(answer, NoAnswer)
+    assert (answer.code, answer.handed_over) == ("abandoned", False)
+    assert server.received == b""
 
 
 @pytest.mark.parametrize(
@@ -207,7 +333,7 @@ def test_several_processes_are_for_many_rows_that_nothing_holds_back(
     monkeypatch: pytest.MonkeyPatch, rows: int, concurrency: int, rate: float | None, several: bool
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(importer.senders, "MAY_BE_SEVERAL", True)
     assert (fitting_processes(rows, concurrency, rate) > 1) == several
 
 
@@ -243,9 +369,8 @@ class Channel:
         self._input.feed_data(len(content).to_bytes(4) + content)
 
     async def told(self) -> Message:
-        async for messages in frames(self._output):
-            self._told += messages
-            break
+        if not self._told:
+            self._told += await anext(frames(self._output))
         return self._told.pop(0)
 
     def close(self) -> None:
@@ -284,6 +409,34 @@ async def test_a_process_asks_before_it_sends_unless_it_was_told_that_it_may() -
         run.ask(Asked.SEND, 10, True, *SEND)
         assert (await run.told())[:3] == (Told.ANSWER, 10, 200)
     assert server.received.count(b"POST ") == 3
+
+
+async def test_a_process_gives_up_what_it_was_asked_for_in_the_same_breath() -> None:
+    async def silent(visit: Visit) -> None:
+        await visit.request()
+        await visit.gone()
+
+    async with channel(silent) as (run, _):
+        run.ask(Asked.SEND, 7, True, *SEND)
+        run.ask(Asked.SEND, 8, False, *SEND)
+        run.ask(Asked.ABANDON, 0)
+        async with asyncio.timeout(LONGEST):
+            told = [await run.told(), await run.told()]
+        assert {message[1]: message[0] for message in told} == {7: Told.NO_ANSWER, 8: Told.NO_ANSWER}
+        # Said too late, since it was on its way already.
+        run.ask(Asked.GO, 8)
+        run.ask(Asked.REFUSE, 8)
+
+
+async def test_a_process_tells_of_an_exception_that_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(response: object, limit: int) -> bytes:
+        raise MemoryError("An, 0901234567")
+
+    monkeypatch.setattr(importer.transport, "_read", fail)
+    async with channel(polite) as (run, _):
+        run.ask(Asked.SEND, 7, True, *SEND)
+        async with asyncio.timeout(LONGEST):
+            assert await run.told() == (Told.FAILED, 7, "MemoryError")
 
 
 async def test_a_process_that_nobody_asks_any_more_sends_nothing_more_and_ends() -> None:

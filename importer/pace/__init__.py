@@ -1,8 +1,9 @@
 """When the next request may go out, and how many may be under way.
 
-Until a first request has succeeded a single request is under way. From then on the pool finds by itself what
-the API takes: how many requests at once, and how many a second. What is decided, and why, is in
-:mod:`importer.pace.rules`; here attempts wait for it, in the order in which they asked.
+Until a first request has succeeded, or some rows are refused, a single request is under way. From then on
+the pool finds by itself what the API takes: how many requests at once, and how many a second. What is
+decided, and why, is in :mod:`importer.pace.rules`; here attempts wait for it, in the order in which they
+asked.
 """
 
 from __future__ import annotations

@@ -1,8 +1,12 @@
-"""Caution while nothing has succeeded, and again when attempts fail one after the other.
+"""Caution while nothing is known of the API, and again when attempts fail one after the other.
 
-Until a first request has succeeded, and after some failures in a row, a single request is under way at a
-time: a wrong secret or an API that is down then costs a few requests, not a few thousand. When the failures
-go on, the pauses between them grow, and after a minute without any success the API counts as unavailable.
+Until a first request has succeeded or some rows are refused, and after some failures in a row, a single
+request is under way at a time: a wrong secret or an API that is down then costs a few requests, not a few
+thousand. When the failures go on, the pauses between them grow, and after a minute of nothing else the API
+counts as unavailable.
+
+A row that is refused in the API's own format was refused by an API that is there and takes the secret. A few
+of them have to be, all the same: that a template is all wrong is seen while its rows are refused one by one.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ CAUTIOUS_AFTER = 8
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
+
+REFUSALS_THAT_PROVE = 8
+"""Rows refused by the API, with no success among them, after which it counts as there."""
 
 UNAVAILABLE_SECONDS = 60.0
 """Failures in a row for so long, :data:`UNAVAILABLE_ATTEMPTS` at least, mean that the API is not there."""
@@ -41,12 +48,13 @@ class Health:
     """How the attempts of a run have gone lately. Pure: times, seconds that never go back, are passed in."""
 
     proven: bool = False
-    """Whether a request has succeeded since the start, or since the failures began."""
+    """Whether the API is known to be there and to take the secret, since the start or since the failures."""
 
     failures: int = 0
     """Attempts in a row that brought neither a success nor a refusal of the row."""
 
     failing_since: float = 0.0
+    _refusals: int = 0
     _refused_at: float = float("-inf")
 
     def note(self, ending: AttemptEnding, now: float, seconds: float = 0.0) -> None:
@@ -57,7 +65,9 @@ class Health:
         """
         if isinstance(ending, _ANSWERED):
             self.failures = 0
-            self.proven = self.proven or not isinstance(ending, Rejected)
+            self._refusals += isinstance(ending, Rejected)
+            if not isinstance(ending, Rejected) or self._refusals >= REFUSALS_THAT_PROVE:
+                self.proven = True
             return
         if refused_for_rate(ending):
             if now - seconds < self._refused_at:
@@ -68,6 +78,7 @@ class Health:
         self.failures += 1
         if self.failures >= CAUTIOUS_AFTER:
             self.proven = False
+            self._refusals = 0
 
     def pause_seconds(self) -> float:
         """Return how long to wait before the next attempt."""

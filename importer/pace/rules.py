@@ -3,7 +3,8 @@
 ======================================  ======================================================================
 what is known                           what follows
 ======================================  ======================================================================
-no request has succeeded yet            a single attempt at a time (:mod:`importer.pace.health`)
+no request has succeeded yet, and       a single attempt at a time (:mod:`importer.pace.health`)
+fewer than 8 rows were refused
 8 attempts in a row have failed         the same, with pauses that grow
 the API asked to wait (Retry-After)     nothing goes out before that
 the API refused for the rate (429)      a rate that it allows (:mod:`importer.pace.limit`)
@@ -33,7 +34,7 @@ class HeldBy(StrEnum):
     """What holds a run back; closed."""
 
     NOTHING_CREATED = "nothing_created"
-    """No application was created yet, or whatever else is asked for has not succeeded yet."""
+    """No request has succeeded yet, and only some rows were refused."""
 
     FAILURES = "failures"
     """Attempts fail one after the other."""

@@ -13,6 +13,9 @@ from collections.abc import AsyncIterator, Callable
 from enum import IntEnum
 from typing import Any
 
+# Bytes; more than all answers under way at once. Text, taken for a length, would be a gigabyte at least.
+_LARGEST_FRAME = 2**29
+
 Message = tuple[Any, ...]
 """An :class:`Asked` or a :class:`Told`, the number of the request, and what is named there."""
 
@@ -45,6 +48,9 @@ class Told(IntEnum):
     NO_ANSWER = 2
     """The values of a :class:`importer.model.NoAnswer`."""
 
+    FAILED = 3
+    """The name of an exception that nobody foresaw; what it means for the request the run knows."""
+
 
 class Outbox:
     """Writes messages, all of one turn of the event loop in one frame."""
@@ -66,10 +72,15 @@ class Outbox:
 
 
 async def frames(reader: asyncio.StreamReader) -> AsyncIterator[list[Message]]:
-    """Yield lists of messages until the other end is gone."""
+    """Yield lists of messages until the other end is gone.
+
+    Raises :class:`ValueError`, :class:`EOFError` or :class:`TypeError` for what is no frame.
+    """
     while True:
         try:
             size = int.from_bytes(await reader.readexactly(4))
+            if size > _LARGEST_FRAME:
+                raise ValueError(size)
             content = await reader.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
             return

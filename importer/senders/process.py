@@ -1,8 +1,8 @@
 """A process that sends requests for a run: it knows how to send, and decides nothing.
 
-It reads what is asked of it from standard input and tells what came of it on standard output. When its input
-ends, the run is gone: it sends nothing more and ends. On Linux the system ends it together with the run, so
-that nothing goes out that was still in the pipe.
+What is asked of it, and what came of that, travels on a socket of its own: on standard output anything that
+Python loads when it starts might print. When that socket ends, the run is gone: it sends nothing more and
+ends. On Linux the system ends it together with the run, so that nothing goes out that was still on its way.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gc
 import json
 import os
 import signal
+import socket
 import sys
 from typing import Any
 
@@ -52,7 +53,10 @@ class Sending:
             task.add_done_callback(self._tasks.discard)
         elif asked == Asked.ABANDON:
             self._transport.abandon()
-        elif not (permission := self._permissions.pop(number)).done():
+            # And once more for the requests whose tasks are only about to start.
+            asyncio.get_running_loop().call_soon(self._transport.abandon)
+        # What was given up meanwhile waits for nothing any more.
+        elif (permission := self._permissions.get(number)) is not None and not permission.done():
             permission.set_result(asked == Asked.GO)
 
     async def _send(
@@ -64,22 +68,26 @@ class Sending:
             permission: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             self._permissions[number] = permission
             self._outbox.put((int(Told.CONNECTED), number))
-            if not await permission:
-                raise _RefusedError
+            try:
+                if not await permission:
+                    raise _RefusedError
+            finally:
+                del self._permissions[number]
 
         try:
             answer = await self._transport.send(Request(method, path, content), headers, permitted)
         except _RefusedError:
             return
+        # Without an end the run would wait for ever. What an exception says might hold personal data.
+        except Exception as error:
+            self._outbox.put((int(Told.FAILED), number, type(error).__name__))
+            return
         told = Told.NO_ANSWER if isinstance(answer, NoAnswer) else Told.ANSWER
         self._outbox.put((int(told), number, *answer))
 
 
-async def _serve(settings: dict[str, Any]) -> None:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
-    writer, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sys.stdout.buffer)
+async def _serve(channel: socket.socket, settings: dict[str, Any]) -> None:
+    reader, writer = await asyncio.open_unix_connection(sock=channel)
     async with Transport(**settings) as transport:
         await Sending(transport, Outbox(writer.write)).serve(reader)
 
@@ -98,7 +106,7 @@ def main() -> None:
     # Ctrl-C is for the run, which settles what is under way here first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.set_threshold(50_000)
-    run, language, settings = json.loads(sys.argv[1])
+    run, channel, language, settings = json.loads(sys.argv[1])
     _end_with(run)
     with speaking(language):
-        run_loop(_serve(settings))
+        run_loop(_serve(socket.socket(fileno=channel), settings))
