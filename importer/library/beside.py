@@ -155,7 +155,8 @@ async def run_beside(program: Program, work: Callable[[], Coroutine[Any, Any, _T
         except BaseException as error:
             ended.set_exception(error)
 
-    threading.Thread(target=copy_context().run, args=(run,), name="import").start()
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="import")
+    thread.start()
     waiting = asyncio.wrap_future(ended)
     cancelled: asyncio.CancelledError | None = None
     try:
@@ -170,6 +171,8 @@ async def run_beside(program: Program, work: Callable[[], Coroutine[Any, Any, _T
         if not ended.done():
             program.interrupt("The program has gone, and what was under way was settled.")
         program.give_no_more()
+    # It has nothing left to do, and is gone when this returns.
+    thread.join()
     failure = waiting.exception()
     if cancelled is not None:
         raise cancelled
