@@ -244,7 +244,7 @@ class Steering:
                         _(
                             "The API asks to wait {seconds} seconds ({error}). Run the same command again "
                             "after that."
-                        ).format(seconds=in_figures(round(seconds)), error=answered(error))
+                        ).format(seconds=in_figures(seconds), error=answered(error))
                     )
                 )
             case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
