@@ -211,8 +211,8 @@ async def test_how_a_run_ended_is_posted_and_measured_and_the_address_shown_nowh
     assert "1 row to mend: done/b.retry.csv" in str(body.pop("text"))
     assert body == json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
     figures = (tmp_path / "m.prom").read_text()
-    assert 'lead_importer_rows{env="local",outcome="created"} 3.0' in figures
-    assert 'lead_importer_exit_code{env="local"} 1.0' in figures
+    assert 'lead_importer_rows{command="run",env="local",outcome="created"} 3.0' in figures
+    assert 'lead_importer_exit_code{command="run",env="local"} 1.0' in figures
 
 
 async def test_a_hook_that_fails_changes_nothing_of_the_run(
@@ -242,7 +242,7 @@ async def test_a_second_run_beside_another_one_says_so_in_one_line(
     assert second.errors.count("\n") == 1
     assert f"(process {first.pid}, since" in second.errors
     assert taking.bodies[0]["exit_code"] == 5
-    assert 'lead_importer_exit_code{env="local"} 5.0' in (tmp_path / "m.prom").read_text()
+    assert 'lead_importer_exit_code{command="run",env="local"} 5.0' in (tmp_path / "m.prom").read_text()
     first.kill()
     assert (await finished(first)).code == -signal.SIGKILL
     assert list((tmp_path / "done").iterdir()) == []
@@ -287,7 +287,7 @@ def test_a_run_that_stops_early_is_told_and_archives_only_what_was_finished(
     assert command("run", "inbox", *options).code == 4
     (report,) = told
     assert "The API refuses this set-up" in str(report.stopped)
-    assert 'lead_importer_exit_code{env="local"} 4.0' in (tmp_path / "m.prom").read_text()
+    assert 'lead_importer_exit_code{command="run",env="local"} 4.0' in (tmp_path / "m.prom").read_text()
     assert (inbox / "b.csv").exists()
     set_faults(api)
     assert command("run", "inbox", *options).code == 0
