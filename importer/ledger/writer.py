@@ -91,10 +91,6 @@ class SqliteWriter:
         self._jobs.put(None)
         self._thread.join()
 
-    def post(self, work: Work[object]) -> None:
-        """Have `work` done, no later than anything that is asked for after it."""
-        self._jobs.put(_Job(work))
-
     def post_piece(self, together: Together, piece: object) -> None:
         """Have a `piece` of work done, with others of its kind, in the order of all that is asked for."""
         self._jobs.put(_Job(piece, together))
@@ -182,7 +178,8 @@ class SqliteWriter:
         if connection.in_transaction:
             connection.execute("ROLLBACK" if synced else "COMMIT")
         # Between the beginning and the end of a transaction of its own no test can kill anything.
-        if not failpoints.is_armed() and _done_at_once(connection, jobs):
+        if not failpoints.is_armed_within_steps() and _done_at_once(connection, jobs):
+            failpoints.reached(Point.COMMITTED)
             return
         connection.execute("BEGIN IMMEDIATE")
         _do(connection, jobs)

@@ -15,7 +15,7 @@ from importer.model import Ending
 from importer.pace.health import Health
 from importer.pace.rules import HeldBy, Hold, Rules
 
-__all__ = ["Health", "HeldBy", "Hold", "Pace"]
+__all__ = ["HeldBy", "Hold", "Pace"]
 
 
 # An event loop that rounds a shorter one down would come back at once, over and over.
