@@ -16,8 +16,22 @@ MEANINGS = {
     OutcomeName.FAILED: marked("not created, for certain: send it again"),
     OutcomeName.IN_DOUBT: marked("sent without an answer to trust: it may exist"),
     OutcomeName.NOT_ATTEMPTED: marked("not sent: the run stopped before it"),
+    OutcomeName.UPDATED: marked("sent, and the API has set the status"),
+    OutcomeName.UNCHANGED: marked("known to be so already; nothing was sent"),
 }
 """What each outcome means, in a few words; for the catalogs."""
+
+_MEANINGS_IN_UPDATES = {
+    OutcomeName.DUPLICATE: marked("the same application stands above; nothing was sent"),
+    OutcomeName.INVALID: marked("nothing that can be set: mend the row"),
+    OutcomeName.FAILED: marked("perhaps not set: send it again, which does no harm"),
+}
+
+
+def meaning(outcome: OutcomeName, report: ImportReport) -> str:
+    """Return what an outcome means in the report of this command."""
+    known = _MEANINGS_IN_UPDATES if report.command == "update" else MEANINGS
+    return _(known.get(outcome, MEANINGS[outcome]))
 
 
 def rows(count: int) -> str:
@@ -28,6 +42,8 @@ def rows(count: int) -> str:
 def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
     """Return what to do next, most urgent first; nothing when all is done."""
     outcomes = report.totals.outcomes
+    if report.command == "update":
+        return _next_steps_of_update(report, dry_run=dry_run)
     to_mend = outcomes[OutcomeName.INVALID] + outcomes[OutcomeName.REJECTED]
     steps: list[str] = []
     if dry_run:
@@ -51,10 +67,31 @@ def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
         where = files or _("the results tell which")
         steps.append(_("{rows} to mend: {where}").format(rows=rows(to_mend), where=where))
     if to_send:
-        step = (
-            _("{rows} to send: mend what stopped the run, then run the same command again.")
-            if report.exit_code == StoppedError.exit_code
-            else _("{rows} to send: run the same command again.")
-        )
-        steps.append(step.format(rows=rows(to_send)))
+        steps.append(_sending(report, to_send))
     return steps
+
+
+def _next_steps_of_update(report: ImportReport, *, dry_run: bool) -> list[str]:
+    outcomes = report.totals.outcomes
+    to_mend = outcomes[OutcomeName.INVALID] + outcomes[OutcomeName.REJECTED]
+    to_send = outcomes[OutcomeName.FAILED] + outcomes[OutcomeName.NOT_ATTEMPTED]
+    if dry_run:
+        # Without results, a person learns of single rows by --verbose.
+        mending = [_("{rows} to mend: --verbose tells which.").format(rows=rows(to_mend))] if to_mend else []
+        sending = _("{rows} would be sent; leave --dry-run out to send.").format(rows=rows(to_send))
+        return [*mending, sending]
+    steps: list[str] = []
+    if to_mend:
+        steps.append(_("{rows} to mend: the results tell which, and why.").format(rows=rows(to_mend)))
+    if to_send:
+        steps.append(_sending(report, to_send))
+    return steps
+
+
+def _sending(report: ImportReport, to_send: int) -> str:
+    step = (
+        _("{rows} to send: mend what stopped the run, then run the same command again.")
+        if report.exit_code == StoppedError.exit_code
+        else _("{rows} to send: run the same command again.")
+    )
+    return step.format(rows=rows(to_send))

@@ -106,6 +106,8 @@ def select_responses(
 def _fits(response: FormResponse, query: ResponseQuery) -> bool:
     if response.form_id not in query.form_ids:
         return False
+    if query.from_time is None and query.to_time is None:
+        return True
     created = datetime.fromisoformat(response.created_at).timestamp()
     return (query.from_time is None or created >= query.from_time) and (
         query.to_time is None or created <= query.to_time
@@ -167,6 +169,10 @@ class ApplicationStore:
         )
         await self._keep(application)
         return application
+
+    def find(self, application_id: str) -> StoredApplication | None:
+        """Return the application with this id, None if there is none."""
+        return self._applications.get(application_id)
 
     async def update(self, application_id: str, status: str) -> bool:
         """Set the status of an application, on disk too; tell whether there is such an application.

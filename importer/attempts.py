@@ -10,6 +10,7 @@ import random
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol, assert_never
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
@@ -21,6 +22,7 @@ from importer.language import _
 from importer.ledger import EARLIER_DOUBT, Ledger
 from importer.model import (
     Answer,
+    AttemptEnding,
     Created,
     Ending,
     ErrorInfo,
@@ -29,6 +31,7 @@ from importer.model import (
     Lead,
     NoAnswer,
     NotAttempted,
+    Place,
     Rejected,
     Request,
     RowEnd,
@@ -46,6 +49,14 @@ LONGEST_OBEYED_SECONDS = 600.0
 """An API that asks for a longer pause than this is not available; the run stops rather than waits."""
 
 
+class Pending(Protocol):
+    """What is to be sent, for as much as whoever watches is told of it."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+
+
 class PendingLead(NamedTuple):
     """A lead that is to be sent."""
 
@@ -56,15 +67,20 @@ class PendingLead(NamedTuple):
     doubtful: bool = False
     """Whether an earlier request may have created it: then nothing but an application settles it."""
 
+    @property
+    def place(self) -> Place:
+        """Where its row stands."""
+        return self.lead.place
+
 
 class AttemptEnded(NamedTuple):
     """One attempt, as it is told to whoever watches."""
 
-    pending: PendingLead
+    pending: Pending
     number: int
     """1 for the first try of the lead in this run."""
 
-    ending: Ending
+    ending: AttemptEnding
     requested: bool
     """Whether a request was handed to a connection."""
 
@@ -111,6 +127,42 @@ class Surroundings:
     chance: random.Random
 
 
+async def try_again(
+    first: AttemptEnding,
+    attempt: Callable[[], Awaitable[AttemptEnding | None]],
+    *,
+    attempts: int,
+    may: Callable[[AttemptEnding | None], bool],
+    around: Surroundings,
+) -> None:
+    """Wait and `attempt` again, after a `first` try that ended so, for as long as that `may` be.
+
+    There are no more than `attempts` with the first. The pauses are exponential with jitter, after what the
+    API asked for.
+    """
+    earlier: list[AttemptEnding | None] = [first]
+
+    async def one() -> AttemptEnding | None:
+        # The first try counts as the first here, too, so that one rule tells when to stop and to wait.
+        return earlier.pop() if earlier else await attempt()
+
+    def seconds(state: RetryCallState) -> float:
+        ending = state.outcome.result() if state.outcome else None
+        asked = ending.wait_seconds if isinstance(ending, TryAgain) else 0.0
+        ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (state.attempt_number - 1))
+        return asked + around.chance.uniform(ceiling / 10, ceiling)
+
+    # State of tenacity lives in the object, so each lead has its own.
+    retrying = AsyncRetrying(
+        retry=retry_if_result(may),
+        stop=lambda state: around.stopping() or state.attempt_number >= attempts,
+        wait=seconds,
+        sleep=around.pause,
+        retry_error_callback=lambda _: None,
+    )
+    await retrying(one)
+
+
 class Submitter:
     """Submits leads, each to its end; any number of them at once."""
 
@@ -139,30 +191,19 @@ class Submitter:
         course = _Course(create_application(pending.lead), _known_doubt() if pending.doubtful else None)
         try:
             # Nearly every lead needs one try alone, and to set up retries costs as much as a third of that.
-            if self._may_try_again(await self._attempt(pending, course)):
-                await self._try_again(pending, course)
+            first = await self._attempt(pending, course)
+            if first is not None and self._may_try_again(first):
+                await try_again(
+                    first,
+                    partial(self._attempt, pending, course),
+                    attempts=self._attempts,
+                    may=self._may_try_again,
+                    around=self._around,
+                )
         except ImporterError as error:
             # The ledger refused, so nothing was sent; what an earlier try left in doubt stays so.
             self._around.failed(error)
         return self._conclude(course)
-
-    async def _try_again(self, pending: PendingLead, course: _Course) -> None:
-        """Wait and try again, after a first try, for as long as that may be."""
-        # State of tenacity lives in the object, so each lead has its own.
-        retrying = AsyncRetrying(
-            retry=retry_if_result(self._may_try_again),
-            stop=lambda _: self._around.stopping() or course.tries >= self._attempts,
-            wait=lambda _: self._wait_seconds(course),
-            sleep=self._around.pause,
-            retry_error_callback=_last_ending,
-        )
-        earlier = [course.ending]
-
-        async def attempt() -> Ending | None:
-            # The first try counts as the first here, too, so that one rule tells when to stop and to wait.
-            return earlier.pop() if earlier else await self._attempt(pending, course)
-
-        await retrying(attempt)
 
     async def _attempt(self, pending: PendingLead, course: _Course) -> Ending | None:
         """Try once, unless the run is stopping; return how the last try ended, None if there was none."""
@@ -207,7 +248,7 @@ class Submitter:
             resendable=False,
         )
 
-    def _may_try_again(self, ending: Ending | None) -> bool:
+    def _may_try_again(self, ending: AttemptEnding | None) -> bool:
         match ending:
             case TryAgain(wait_seconds=seconds):
                 return seconds <= LONGEST_OBEYED_SECONDS
@@ -215,12 +256,6 @@ class Submitter:
                 return resendable and self._resend_doubtful
             case _:
                 return False
-
-    def _wait_seconds(self, course: _Course) -> float:
-        """Return the length of the pause: exponential with jitter, after what the API asked for."""
-        asked = course.ending.wait_seconds if isinstance(course.ending, TryAgain) else 0.0
-        ceiling = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (course.tries - 1))
-        return asked + self._around.chance.uniform(ceiling / 10, ceiling)
 
     def _conclude(self, course: _Course) -> RowEnd:
         """Return how the lead ends if nothing more is tried."""
@@ -256,8 +291,3 @@ def _known_doubt() -> ErrorInfo:
     return ErrorInfo(
         code=EARLIER_DOUBT, message=_("an earlier request may have created it, and no later one settled that")
     )
-
-
-def _last_ending(state: RetryCallState) -> Ending | None:
-    ending: Ending | None = state.outcome.result() if state.outcome else None
-    return ending

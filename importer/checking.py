@@ -6,13 +6,14 @@ a lead is a lead all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from importer.errors import UsageError
 from importer.findings import FindingList
 from importer.inputs import shown
-from importer.intake import Identity, Input, Selection, open_inputs
+from importer.intake import Identity, Input, Selection, open_files
 from importer.language import _, marked
 from importer.model import InvalidRow, Lead, Place, Request, Row, RowFinding, RowProblem
 from importer.operations import create_application
@@ -108,6 +109,9 @@ class CheckReport:
     warnings: list[RemarkKind] = field(default_factory=list)
     repairs: list[RemarkKind] = field(default_factory=list)
 
+    refused: list[UsageError] = field(default_factory=list)
+    """Why files of a folder or pattern cannot be read."""
+
     read: int = 0
     invalid: int = 0
     duplicates: int = 0
@@ -122,6 +126,8 @@ class CheckReport:
     @property
     def exit_code(self) -> int:
         """What the process answers with."""
+        if self.refused:
+            return UsageError.exit_code
         return 1 if self.invalid else 0
 
     def request(self) -> Request | None:
@@ -136,15 +142,18 @@ def check_files(
     spool: Path | None = None,
     limit: int | None = None,
     findings: FindingList | None = None,
+    found: Set[str] = frozenset(),
 ) -> CheckReport:
     """Read and map everything; `limit` ends after so many leads, as in a run.
+
+    A file of the `found` ones, which came from a folder or pattern, keeps no other from being checked.
 
     Every finding, of which the report has the number and some examples, is added to `findings`, too. Raises
     :class:`importer.errors.UsageError` for files that cannot be read or mapped.
     """
-    inputs, notices = open_inputs(sources, selection, spool=spool)
-    check = _Check(CheckReport(notices=notices), limit, findings)
-    for given in inputs:
+    opened = open_files(sources, selection, spool=spool, found=found)
+    check = _Check(CheckReport(notices=opened.notices, refused=opened.refused), limit, findings)
+    for given in opened.inputs:
         if not check.take(given):
             break
     return check.finish()

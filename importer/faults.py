@@ -6,6 +6,10 @@ A fault is written as ``KIND`` or ``KIND:KEY=VALUE,KEY=VALUE…``::
     500:format=html,created=yes,first=2      two applications created, and a page of HTML for each
     drop-after:customer=1001|1002,each=1     once for each of two customers
     delay:seconds=30,every=10                every tenth answer half a minute late
+    503:on=update,first=3                    the first three requests that set a status
+
+A rule is about every operation (``create``, ``update``, ``list``) unless ``on`` names one; where a status
+is set or responses are listed, that is done or left where an application would be created or not.
 
 A request gets the first rule that fires. Each rule counts the requests that it is about (those of its
 customers) whether or not an earlier rule took them, and draws its own random numbers: a rule behaves the same
@@ -19,11 +23,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NoReturn, cast
+from typing import Literal, NoReturn, cast, get_args
 
 from importer.errors import UsageError
 
 Format = Literal["api", "html", "empty"]
+Operation = Literal["create", "update", "list"]
 
 LONGEST_SECONDS = 86_400.0
 HIGHEST_COUNT = 10**9
@@ -103,6 +108,9 @@ class FaultRule:
     each: int | None = None
     """At most so many requests for each customer id."""
 
+    on: Operation | None = None
+    """Only requests of this operation."""
+
     @property
     def name(self) -> str:
         """The kind as a fault spec spells it, such as ``429`` or ``drop-after``."""
@@ -115,6 +123,12 @@ class FaultRule:
             return self.created
         return self.kind not in (FaultKind.DROP_BEFORE, FaultKind.REDIRECT)
 
+    def is_about(self, operation: Operation) -> bool:
+        """Tell whether requests of this operation may get the fault."""
+        if self.kind in (FaultKind.NO_ID, FaultKind.OTHER_CUSTOMER) and operation != "create":
+            return False
+        return self.on in (None, operation)
+
 
 class FaultPlan:
     """Rules in order of precedence, and the counts that their limits need.
@@ -126,9 +140,12 @@ class FaultPlan:
         self.rules = tuple(rules)
         self._counts = tuple(_Counts(rule, f"{seed}/{position}") for position, rule in enumerate(self.rules))
 
-    def choose(self, customer_id: str) -> FaultRule | None:
-        """Return the fault of the next request, which is for `customer_id`, or None if it gets none."""
-        willing = [counts for counts in self._counts if counts.sees(customer_id)]
+    def choose(self, customer_id: str, operation: Operation = "create") -> FaultRule | None:
+        """Return the fault of the next request, which is for `customer_id`, or None if it gets none.
+
+        A request that is for nobody has an empty `customer_id`.
+        """
+        willing = [counts for counts in self._counts if counts.sees(customer_id, operation)]
         if not willing:
             return None
         willing[0].fires(customer_id)
@@ -143,8 +160,10 @@ class _Counts:
         self._fired = 0
         self._fired_for: Counter[str] = Counter()
 
-    def sees(self, customer_id: str) -> bool:
+    def sees(self, customer_id: str, operation: Operation) -> bool:
         rule = self.rule
+        if not rule.is_about(operation):
+            return False
         if rule.customers and customer_id not in rule.customers:
             return False
         self._seen += 1
@@ -164,11 +183,12 @@ class _Counts:
             self._fired_for[customer_id] += 1
 
 
-_LIMITS = ("rate", "first", "every", "customer", "times", "each")
+_LIMITS = ("rate", "first", "every", "customer", "times", "each", "on")
 _STATUS_KEYS = ("format", "reason", "retry-after", "created", "delay", *_LIMITS)
 _DELAY_KEYS = ("seconds", *_LIMITS)
 _OTHER_KEYS = ("delay", *_LIMITS)
 _FORMATS = ("api", "html", "empty")
+_OPERATIONS = get_args(Operation)
 _KINDS = tuple(kind.value for kind in FaultKind if kind is not FaultKind.STATUS)
 _EXAMPLE = "429:retry-after=1,rate=0.05"
 
@@ -208,6 +228,7 @@ class _SpecReader:
             customers=customers,
             times=self._count("times"),
             each=self._count("each"),
+            on=self._operation(),
         )
 
     def _kind(self, text: str) -> tuple[FaultKind, int]:
@@ -253,6 +274,9 @@ class _SpecReader:
         if "reason" in self._values and self._format(status) != "api":
             self._refuse("a reason stands only in the API's own error format", "Leave it out, or format.")
         return self._values.get("reason", "")
+
+    def _operation(self) -> Operation | None:
+        return cast(Operation, self._choice("on", _OPERATIONS, "")) if "on" in self._values else None
 
     def _choice(self, key: str, choices: Sequence[str], default: str) -> str:
         value = self._values.get(key, default)

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from importer.errors import UsageError
+from importer.language import _
 from importer.ledger.history import RunHistory, RunRecord
-from importer.model import OutcomeName
+from importer.model import OUTCOMES_OF, OutcomeName
 from importer.report import Ended, ImportReport, Reasons
 from importer.settings import Settings
 
@@ -42,21 +43,26 @@ def past_run(settings: Settings, named: str) -> ImportReport:
         details = history.details(record.number)
         report = _report(history, record)
         if details is not None and record.summary is not None:
-            return ImportReport.read(record.summary, details)
+            return ImportReport.read(record.summary, details, command=record.command)
         report.reasons = _reasons(history, record.number)
         return report
 
 
 def as_json(report: ImportReport, *, full: bool = False) -> dict[str, object]:
-    """Return the summary of a past run and ``ended``; what is not known of it is null.
+    """Return the summary of a past run, ``command`` and ``ended``; what is not known of it is null.
 
     In `full`, ``details`` has what the report tells besides.
     """
-    known = {"run": report.run, "ended": str(report.ended), **report.summary()}
+    known = {
+        "run": report.run,
+        "command": report.command,
+        "ended": str(report.ended),
+        **report.summary(),
+    }
     if report.ended is Ended.KILLED:
         unknown = {"finished_at", "seconds", "requests", "retries", "exit_code"}
         if not report.counted:
-            unknown |= {"read", *map(str, OutcomeName)}
+            unknown |= {"read", *map(str, report.totals.outcomes)}
         known |= dict.fromkeys(unknown)
     return {**known, "details": report.details()} if full else known
 
@@ -65,7 +71,9 @@ def as_json(report: ImportReport, *, full: bool = False) -> dict[str, object]:
 def _history(path: Path) -> Iterator[RunHistory]:
     if not path.is_file():
         raise UsageError(
-            f"There is no ledger {path}, so no run is known. Name the one that was used with --ledger."
+            _(
+                "There is no ledger {path}, so no run is known. Name the one that was used with --ledger."
+            ).format(path=path)
         )
     with RunHistory(path) as history:
         yield history
@@ -73,14 +81,20 @@ def _history(path: Path) -> Iterator[RunHistory]:
 
 def _report(history: RunHistory, record: RunRecord) -> ImportReport:
     if record.summary is not None:
-        return ImportReport.read(record.summary)
+        return ImportReport.read(record.summary, command=record.command)
     report = ImportReport(
         run=record.name,
+        command=record.command,
         environment=record.environment,
         base_url=record.base_url,
         files=history.files(record.number),
         started_at=record.started_at,
     )
+    if record.command == "update":
+        # Its rows are not in the ledger, but only what it has set.
+        report.totals.outcomes = dict.fromkeys(OUTCOMES_OF["update"], 0)
+        report.counted = False
+        return report
     outcomes = history.count_outcomes(record.number)
     report.counted = outcomes is not None
     report.totals.outcomes |= outcomes or {}

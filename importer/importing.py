@@ -14,21 +14,25 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
+from importer.access import account_held, api_of, credentials_of, ledger_of, transport_of
 from importer.adoption import adopted, refuse_unknown
+from importer.archiving import archive_files, refuse_bad_archive, strange_results
+from importer.disks import stamp_of
 from importer.errors import ImporterError, InternalError, UsageError
 from importer.failpoints import refuse_unsafe
+from importer.gathering import Gathered, gather
 from importer.identity import account_id
-from importer.intake import Identity, Input, Selection, open_inputs, path_of
+from importer.intake import Identity, Input, Opened, Selection, open_files, path_of
 from importer.interrupts import Interruption
 from importer.language import _
 from importer.ledger import Policy, RunStart
-from importer.ledger.locks import ProcessLock, account_lock
 from importer.ledger.sqlite import SqliteLedger
 from importer.ledger.told import Told
 from importer.model import OutcomeName
@@ -38,27 +42,36 @@ from importer.page import write_page
 from importer.places import other_results, refuse_bad_places, results_path
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
-from importer.runner import Runner, Time, Watcher, Work
-from importer.senders import MAY_BE_SEVERAL, SenderProcesses, fitting_processes
-from importer.settings import Settings, default_ledger_path
+from importer.runner import Runner, Steering, Time, Watcher, Work
+from importer.senders import MAY_BE_SEVERAL, SenderProcesses
+from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT
-from importer.signing import Credentials
 from importer.sources import is_of_program
 from importer.transport import Transport
 
 
 class Opening(Protocol):
-    """What opens the inputs of a run; :func:`importer.intake.open_inputs` does."""
+    """What opens the inputs of a run; :func:`importer.intake.open_files` does."""
 
     def __call__(
-        self, sources: Sequence[str], selection: Selection, *, spool: Path | None = None
-    ) -> tuple[list[Input], list[str]]:
+        self,
+        sources: Sequence[str],
+        selection: Selection,
+        *,
+        spool: Path | None = None,
+        found: Set[str] = frozenset(),
+    ) -> Opened:
         """Return the inputs, and what the person should know of them."""
 
 
 def system_time() -> Time:
     """Return the clocks of this machine, and chance that nobody foresees."""
     return Time(clock=time.time, timer=time.monotonic, chance=random.SystemRandom())
+
+
+def run_name(now: float) -> str:
+    """Return the name of a run that begins at `now`, seconds since the epoch; no other has it."""
+    return f"{utc_text(now)[:19]}Z-{secrets.token_hex(3)}"
 
 
 @contextmanager
@@ -106,41 +119,56 @@ async def import_files(
     time: Time | None = None,
     spool: Path | None = None,
     interrupts: Interruption | None = None,
-    opening: Opening = open_inputs,
+    opening: Opening | None = None,
+    name: str | None = None,
 ) -> ImportReport:
-    """Import the files named `sources`, and return what became of them.
+    """Import the files that `sources` name, folders and patterns too, and return what became of them.
 
-    `spool` is where the bytes of standard input are (:func:`spooled`); `interrupts` are heeded if given.
-    `opening` opens what is no file, too, if `sources` name such.
-    Raises :class:`importer.errors.ImporterError` for what keeps the run from beginning; nothing was sent
-    then. What stops it later is told in the report.
+    `spool` is where the bytes of standard input are (:func:`spooled`); `interrupts` are heeded if given;
+    `opening` opens what is no file, too, if `sources` name such; `name` is what the run is called, if not
+    :func:`run_name` is to say. Raises
+    :class:`importer.errors.ImporterError` for what keeps the run from beginning; nothing was sent then. What
+    stops it later is told in the report, and so is a file of a folder or pattern that cannot be read.
     """
     time = time or system_time()
     refuse_unsafe(settings.env)
-    credentials, lacking = _credentials(settings)
+    credentials, lacking = credentials_of(settings)
+    gathered = await _gathered(sources, time)
+    stamps = {source: stamp_of(Path(source)) for source in gathered.files}
     with ExitStack() as stack:
-        inputs, found = opening(sources, Selection.of(settings), spool=spool)
+        opened = (opening or open_files)(
+            gathered.files, Selection.of(settings), spool=spool, found=gathered.found
+        )
+        inputs = opened.inputs
         paths = {given.path for given in inputs}
-        files = [source for source in sources if path_of(source) in paths]
+        files = [source for source in gathered.files if path_of(source) in paths]
         refuse_bad_places(
             files, settings.results, settings.summary, settings.ledger_path(), report=settings.report
         )
+        if settings.archive is not None and not settings.dry_run:
+            refuse_bad_archive(settings.archive)
+        now = time.clock()
+        report = ImportReport(
+            run=name or run_name(now),
+            environment=settings.env,
+            base_url=settings.api_address() or "",
+            files=files,
+            started_at=utc_text(now),
+            left=gathered.left,
+            refused=[*gathered.stuck, *opened.refused],
+            notices=[*notices, *lacking, *gathered.notices, *opened.notices],
+        )
+        if not files:
+            _conclude_nothing(report, settings, now)
+            return report
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
-        if not settings.dry_run and (lock := _account_lock(settings, account)):
-            _acquire(lock)
-            stack.callback(lock.release)
-        ledger = stack.enter_context(_ledger(settings, time.clock))
+        stack.enter_context(account_held(settings, account))
+        ledger = stack.enter_context(ledger_of(settings, time.clock))
         told, unknown = _told_by_results(ledger, inputs, files, settings)
-        async with _api(settings, credentials) as base_url:
-            report = ImportReport(
-                run=f"{utc_text(time.clock())[:19]}Z-{secrets.token_hex(3)}",
-                environment=settings.env,
-                base_url=base_url,
-                files=files,
-                started_at=utc_text(time.clock()),
-                notices=[*notices, *lacking, *found, *unknown, *_told_of(settings, new_ledger=new_ledger)],
-            )
+        async with api_of(settings, credentials) as base_url:
+            report.base_url = base_url
+            report.notices += [*unknown, *_told_of(settings, new_ledger=new_ledger)]
             run = await ledger.begin_run(
                 RunStart(
                     name=report.run,
@@ -162,20 +190,41 @@ async def import_files(
                 rate=settings.rate,
                 limit=settings.limit,
                 told=told,
+                may_fail={path_of(source) for source in gathered.found},
             )
             runner = Runner(work, run=run, ledger=ledger, watcher=watcher, time=time)
             begun = time.timer()
-            async with _transport(base_url, settings, inputs) as transport:
+            rows = sum(given.sheet.height for given in inputs)
+            async with transport_of(base_url, settings, rows) as transport:
                 if interrupts is not None:
-                    interrupts.attach(runner.stop, partial(_hurry, runner, transport))
+                    interrupts.attach(runner.stop, partial(hurry, runner, transport))
                 await runner.run(None if settings.dry_run else transport, credentials)
             # As the ledger keeps it, so that a later report of the run tells the same.
             report.seconds = round(time.timer() - begun, 3)
         report.totals, report.reasons = runner.totals, runner.reasons
         report.measured = runner.measurement.measured()
         report.finished_at = utc_text(time.clock())
-        await _conclude(report, runner, run, ledger, inputs, settings)
+        archive = None
+        if settings.archive is not None and not settings.dry_run:
+            today = date.fromtimestamp(time.clock()).isoformat()
+            archive = partial(archive_files, report, run, ledger, settings.archive, stamps, today)
+        await _conclude(report, runner, run, ledger, inputs, settings, archive)
     return report
+
+
+async def _gathered(sources: Sequence[str], time: Time) -> Gathered:
+    """Return the files to read, once those in folders have been looked at for long enough."""
+    gathering = gather(sources)
+    await time.pause(gathering.seconds_to_wait(time.clock()))
+    return gathering.settled(time.clock())
+
+
+def _conclude_nothing(report: ImportReport, settings: Settings, now: float) -> None:
+    """Conclude a run that found no file that it could import: the ledger has nothing to know of it."""
+    report.finished_at = utc_text(now)
+    report.exit_code = exit_code(report.totals, report.refused)
+    if settings.summary is not None:
+        write_summary(settings.summary, report.summary())
 
 
 async def _conclude(
@@ -185,19 +234,27 @@ async def _conclude(
     ledger: SqliteLedger,
     inputs: Sequence[Input],
     settings: Settings,
+    archive: Callable[[], None] | None,
 ) -> None:
-    """Write everything that a run leaves behind; what cannot be written keeps nothing else from being."""
-    stops = list(runner.stops)
+    """Write everything that a run leaves behind; what cannot be written keeps nothing else from being.
 
-    async def step(work: Callable[[], Awaitable[None]]) -> None:
+    Only with its results on disk is a file finished, so that `archive` may move it.
+    """
+    stops = list(runner.stops)
+    report.refused += runner.refused
+
+    async def step(work: Callable[[], Awaitable[None]]) -> bool:
+        done = False
         try:
             await work()
+            done = True
         except ImporterError as error:
             # A ledger that has failed says so at each step, and to whoever is told why the run stopped.
             if str(error) not in (*report.notices, *map(str, stops[:1])):
                 report.notices.append(str(error))
             stops.append(error)
-        report.exit_code = exit_code(report.totals, stops)
+        report.exit_code = exit_code(report.totals, [*stops, *report.refused])
+        return done
 
     async def compare() -> None:
         if (counted := ledger.count_outcomes(run)) != report.totals.outcomes:
@@ -219,6 +276,8 @@ async def _conclude(
 
     async def end() -> None:
         await ledger.end_run(run, report.summary(), report.details(), complete=runner.read_everything)
+        for source, place in report.archived.items():
+            await ledger.move_file(run, path_of(source), path_of(str(place)))
 
     async def summarise() -> None:
         if settings.summary is not None:
@@ -230,79 +289,24 @@ async def _conclude(
 
     await step(ledger.flush)
     await step(compare)
-    if not settings.dry_run:
-        await step(write)
+    written = not settings.dry_run and await step(write)
+    if written and archive is not None and runner.read_everything:
+        await step(partial(asyncio.to_thread, archive))
     report.stop = stops[0] if stops else None
-    report.stopped = str(stops[0]) if stops else None
+    report.stopped = str(report.stop) if report.stop else None
     await step(end)
     await step(summarise)
     await step(draw)
 
 
-def _transport(base_url: str, settings: Settings, inputs: Sequence[Input]) -> Transport | SenderProcesses:
-    """Return what sends: this process, or where there is much to send, others that it starts."""
-    given: dict[str, Any] = {
-        "base_url": base_url,
-        "connections": settings.concurrency,
-        "answer_seconds": settings.timeout,
-        "proxy_from_environment": settings.proxy_from_environment,
-    }
-    rows = sum(one.sheet.height for one in inputs)
-    if settings.limit is not None:
-        rows = min(rows, settings.limit)
-    processes = settings.processes or fitting_processes(rows, settings.concurrency, settings.rate)
-    if processes == 1 or settings.dry_run or not MAY_BE_SEVERAL:
-        return Transport(**given)
-    return SenderProcesses(processes, **given)
-
-
-def _hurry(runner: Runner, transport: Transport | SenderProcesses) -> None:
-    runner.hurry()
+def hurry(steering: Steering, transport: Transport | SenderProcesses) -> None:
+    """Wait no longer: neither for answers nor for the rest of the rows."""
+    steering.hurry()
     transport.abandon()
 
 
 def _counted(outcomes: dict[OutcomeName, int]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items() if count) or _("nothing")
-
-
-def _credentials(settings: Settings) -> tuple[Credentials, list[str]]:
-    try:
-        credentials = settings.credentials()
-    except UsageError:
-        if not settings.dry_run:
-            raise
-        return Credentials("", b""), [_("Without credentials, leads of earlier runs are not recognised.")]
-    if credentials is None:
-        from importer.local_api import LOCAL_CREDENTIALS
-
-        credentials = LOCAL_CREDENTIALS
-    return credentials, []
-
-
-def _account_lock(settings: Settings, account: str) -> ProcessLock | None:
-    """Return the lock that keeps two ledgers from importing into one account side by side.
-
-    A local API is an account of its own, and the one that a run starts for itself needs no lock.
-    """
-    state = default_ledger_path().parent
-    if settings.env != "local":
-        return account_lock(state, account, settings.env)
-    if settings.base_url is None:
-        return None
-    return account_lock(state, account_id(settings.base_url), settings.env)
-
-
-def _acquire(lock: ProcessLock) -> None:
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise UsageError(
-            _(
-                "The lock of the account cannot be taken ({reason}: {filename}). Remove that file if "
-                "it is not yours, or let the environment variable XDG_STATE_HOME name a folder of "
-                "yours."
-            ).format(reason=error.strerror or error, filename=error.filename)
-        ) from error
 
 
 def _told_by_results(
@@ -317,7 +321,25 @@ def _told_by_results(
     selection = Selection.of(settings)
     told = adopted(settings.adopt, inputs, selection) if settings.adopt else None
     taken = {path.resolve() for path in settings.adopt}
-    notices = []
+    notices: list[str] = []
+
+    def check(results: Path, *, to_be_replaced: bool = False) -> None:
+        if results.resolve() in taken:
+            return
+        try:
+            refuse_unknown(
+                ledger,
+                results,
+                selection,
+                told,
+                environment=settings.env,
+                to_be_replaced=to_be_replaced,
+            )
+        except UsageError as error:
+            if not settings.dry_run:
+                raise
+            notices.append(str(error))
+
     for source in files:
         targets = {settings.results} if settings.results else set()
         if not is_of_program(source):
@@ -326,21 +348,9 @@ def _told_by_results(
         # The leads themselves, where they came back with their outcomes beside them.
         own = {Path(source) for given in inputs if given.path == path_of(source) and given.with_outcomes}
         for results in sorted({*targets, *own, *other_results(source)}):
-            if results.resolve() in taken:
-                continue
-            try:
-                refuse_unknown(
-                    ledger,
-                    results,
-                    selection,
-                    told,
-                    environment=settings.env,
-                    to_be_replaced=results in targets,
-                )
-            except UsageError as error:
-                if not settings.dry_run:
-                    raise
-                notices.append(str(error))
+            check(results, to_be_replaced=results in targets)
+    if settings.archive is not None and (strange := strange_results(settings.archive, ledger)):
+        check(strange)
     return told, notices
 
 
@@ -359,44 +369,3 @@ def _told_of(settings: Settings, *, new_ledger: bool) -> list[str]:
             _("With --duplicates send, every run sends every row, also those that were created before.")
         )
     return told
-
-
-@contextmanager
-def _ledger(settings: Settings, clock: Callable[[], float]) -> Iterator[SqliteLedger]:
-    """Open the ledger; for a dry run, a copy of it that is thrown away."""
-    path = settings.ledger_path()
-    if settings.ledger is None:
-        # A folder that was named and is not there is a slip of the pen: a new ledger would know of nothing.
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise UsageError(
-                _(
-                    "The folder {folder} for the ledger cannot be made ({reason}). Give another place "
-                    "with --ledger."
-                ).format(folder=path.parent, reason=error.strerror)
-            ) from error
-    if not settings.dry_run:
-        with SqliteLedger(path, clock=clock) as ledger:
-            yield ledger
-        return
-    with tempfile.TemporaryDirectory(prefix="lead-importer-") as folder:
-        copy = Path(folder) / "ledger.sqlite3"
-        if path.exists():
-            with SqliteLedger(path, clock=clock) as original:
-                original.close_and_copy(copy)
-        with SqliteLedger(copy, clock=clock) as ledger:
-            yield ledger
-
-
-@asynccontextmanager
-async def _api(settings: Settings, credentials: Credentials) -> AsyncIterator[str]:
-    """Yield the base URL; for the environment `local`, that of a local API started for this run."""
-    address = settings.api_address()
-    if address is not None:
-        yield address
-        return
-    from importer.local_api import LocalApi
-
-    async with LocalApi(credentials) as api:
-        yield api.base_url

@@ -1,13 +1,13 @@
 """Files to leads that can be enrolled: opening, choosing the mapping, and what each row is for the ledger.
 
-All files are opened and mapped before the first row is read, so that nothing is sent when one of them is not
-what it should be.
+All files are opened and mapped before the first row is read, so that nothing is sent when one that was named
+is not what it should be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -98,50 +98,95 @@ class Selection:
         )
 
 
+@dataclass(slots=True)
+class Opened:
+    """Files that were opened."""
+
+    inputs: list[Input] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    refused: list[UsageError] = field(default_factory=list)
+    """Why files that were found are left out: they cannot be read, or have no columns of leads."""
+
+
 def open_inputs(
     sources: Sequence[str], selection: Selection, *, spool: Path | None = None
 ) -> tuple[list[Input], list[str]]:
     """Open the files named `sources`, and return their sheets and what the person should know of them.
 
+    See :func:`open_files`; whatever is wrong with a file is raised.
+    """
+    opened = open_files(sources, selection, spool=spool)
+    return opened.inputs, opened.notices
+
+
+def open_files(
+    sources: Sequence[str],
+    selection: Selection,
+    *,
+    spool: Path | None = None,
+    found: Set[str] = frozenset(),
+) -> Opened:
+    """Open the files named `sources`, of which the `found` ones came from a folder or a pattern.
+
     `spool` is where the bytes of standard input are. Raises :class:`UsageError` for a file that is given
-    twice, cannot be read, or has no sheet with the columns of a template. A file of results is left out.
+    twice, cannot be read, or has no sheet with the columns of a template, unless it is a `found` one, which
+    does not keep the others from being imported. A file of results is left out.
     """
     templates = selection.templates()
     score = header_score(templates, selection.columns)
-    inputs: list[Input] = []
-    notices: list[str] = []
+    opened = Opened()
     seen: set[str] = set()
     for source in sources:
         if is_of_program(source):
             raise SheetError(
-                f"{source} is the name of leads that a program gave, and only that program can import them. "
-                f"Write ./{source} if it is a file."
+                _(
+                    "{source} is the name of leads that a program gave, and only that program can import "
+                    "them. Write ./{source} if it is a file."
+                ).format(source=source)
             )
         path = path_of(source)
         if path in seen:
             raise UsageError(_("{source} is given twice. Name each file once.").format(source=source))
         seen.add(path)
-        sheets = open_sheets(
-            source,
-            path=spool if source == STANDARD_INPUT else None,
-            encoding=selection.encoding,
-            sheets=selection.sheets,
-            score=score,
-        )
-        if sheets[0].headers == COLUMNS:
-            # `run *.csv` finds what an earlier run has written.
-            notices.append(
-                _("{source} was left out: it holds the results of a run, not leads.").format(source=source)
-            )
-            continue
-        notices += [notice for sheet in sheets for notice in sheet.notices]
-        found, left_out = _mapped(list(map(without_added, sheets)), path, templates, selection, score)
-        outcomes = {sheet.name for sheet in sheets if added_columns(sheet.headers)}
-        inputs += [replace(given, with_outcomes=given.sheet.name in outcomes) for given in found]
-        notices += left_out
-    if not inputs:
-        raise SheetError(_("{notices} Name a file of leads.").format(notices=" ".join(notices)))
-    return inputs, notices
+        try:
+            inputs, notices = _open_file(source, selection, templates, score, spool)
+        except (SheetError, MappingError) as error:
+            if source not in found:
+                raise
+            opened.refused.append(error)
+        else:
+            opened.inputs += inputs
+            opened.notices += notices
+    if not opened.inputs and not found >= set(sources):
+        raise SheetError(_("{notices} Name a file of leads.").format(notices=" ".join(opened.notices)))
+    return opened
+
+
+def _open_file(
+    source: str,
+    selection: Selection,
+    templates: Sequence[Template],
+    score: HeaderScore,
+    spool: Path | None,
+) -> tuple[list[Input], list[str]]:
+    """Return the sheets of one file, none if it holds results, and what to know of them."""
+    sheets = open_sheets(
+        source,
+        path=spool if source == STANDARD_INPUT else None,
+        encoding=selection.encoding,
+        sheets=selection.sheets,
+        score=score,
+    )
+    if sheets[0].headers == COLUMNS:
+        # `run *.csv` finds what an earlier run has written.
+        return [], [
+            _("{source} was left out: it holds the results of a run, not leads.").format(source=source)
+        ]
+    notices = [notice for sheet in sheets for notice in sheet.notices]
+    found, left_out = _mapped(list(map(without_added, sheets)), path_of(source), templates, selection, score)
+    outcomes = {sheet.name for sheet in sheets if added_columns(sheet.headers)}
+    inputs = [replace(given, with_outcomes=given.sheet.name in outcomes) for given in found]
+    return inputs, [*notices, *left_out]
 
 
 def without_added(sheet: Sheet) -> Sheet:

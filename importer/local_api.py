@@ -2,8 +2,8 @@
 
 It checks signatures, timestamps and bodies as the documentation words them, answers in the API's own formats
 and remembers what it created; with a file, an application is on disk before its answer goes out. On demand it
-misbehaves (:mod:`importer.faults`), always at requests that it would otherwise have granted, so that a fault
-alone decides whether an application exists.
+misbehaves (:mod:`importer.faults`), whatever the operation, and always at requests that it would otherwise
+have granted, so that a fault alone decides whether an application exists.
 
 The API stands at the root and below ``/tiniapp-sandbox-open-api``, as the sandbox, and below
 ``/tiniapp-open-api``, as production. Beside it, unsigned, for tests and for the person who rehearses:
@@ -41,7 +41,7 @@ from aiohttp import web
 
 from importer.applications import ApplicationStore, FormResponse, StoredApplication, select_responses
 from importer.errors import InternalError, UsageError
-from importer.faults import FaultKind, FaultPlan, FaultRule
+from importer.faults import FaultKind, FaultPlan, FaultRule, Operation
 from importer.local_requests import (
     APPLICATIONS,
     Refusal,
@@ -71,6 +71,9 @@ class Stats:
 
     requests: int = 0
     created: int = 0
+    updated: int = 0
+    """Statuses that were set, each time."""
+
     by_status: Counter[str] = field(default_factory=Counter)
     """Answers by their status code; a dropped connection and garbage have none."""
 
@@ -134,6 +137,15 @@ class LocalApi:
     @faults.setter
     def faults(self, rules: Sequence[FaultRule]) -> None:
         self._plan = FaultPlan(rules, seed=self._seed)
+
+    @property
+    def responses(self) -> tuple[FormResponse, ...]:
+        """The form responses that it lists."""
+        return self._responses
+
+    @responses.setter
+    def responses(self, responses: Sequence[FormResponse]) -> None:
+        self._responses = tuple(responses)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -252,35 +264,70 @@ class LocalApi:
             skew_seconds=self._skew_seconds,
         )
         if target.method == "GET":
-            return self._list_responses(target.query)
+            return await self._list_responses(request, target.query)
         check_content_type(request)
         if target.method == "PUT":
-            return await self._update(target.resource.removeprefix(f"{APPLICATIONS}/"), body)
+            return await self._update(request, target.resource.removeprefix(f"{APPLICATIONS}/"), body)
         return await self._create(request, body, is_sandbox=target.is_sandbox)
 
     async def _create(
         self, request: web.BaseRequest, body: bytes, *, is_sandbox: bool
     ) -> web.Response | None:
         customer_id, inputs = read_lead(body)
-        rule = self._plan.choose(customer_id)
-        if rule is not None:
-            self.stats.by_fault[rule.name] += 1
-            await asyncio.sleep(rule.delay)
-        if rule is not None and not rule.creates:
-            return self._misbehave(rule, request, {})
-        application = await self._store.create(customer_id, inputs, is_sandbox=is_sandbox)
-        self.stats.created += 1
-        data = asdict(application)
-        return _json(200, {"data": data}) if rule is None else self._misbehave(rule, request, data)
+
+        async def create() -> dict[str, object]:
+            application = await self._store.create(customer_id, inputs, is_sandbox=is_sandbox)
+            self.stats.created += 1
+            return asdict(application)
+
+        return await self._grant(request, "create", customer_id, create)
+
+    async def _update(
+        self, request: web.BaseRequest, application_id: str, body: bytes
+    ) -> web.Response | None:
+        status = read_status(body)
+        application = self._store.find(application_id)
+        if application is None:
+            raise Refusal(404, "there is no application with this id")
+
+        async def update() -> None:
+            await self._store.update(application_id, status)
+            self.stats.updated += 1
+
+        return await self._grant(request, "update", application.customer_id, update)
+
+    async def _list_responses(self, request: web.BaseRequest, query: str) -> web.Response | None:
+        wanted = read_query(query)
+
+        async def select() -> dict[str, object]:
+            total, page = select_responses(self._responses, wanted)
+            return {"total": total, "responses": [asdict(response) for response in page]}
+
+        return await self._grant(request, "list", "", select)
+
+    async def _grant(
+        self,
+        request: web.BaseRequest,
+        operation: Operation,
+        customer_id: str,
+        do: Callable[[], Awaitable[dict[str, object] | None]],
+    ) -> web.Response | None:
+        """Do what was asked for and answer with its data, unless there is a fault to stage."""
+        rule = self._plan.choose(customer_id, operation)
+        if rule is None:
+            return _granted(await do())
+        self.stats.by_fault[rule.name] += 1
+        await asyncio.sleep(rule.delay)
+        return self._misbehave(rule, request, await do() if rule.creates else {})
 
     def _misbehave(
-        self, rule: FaultRule, request: web.BaseRequest, data: dict[str, object]
+        self, rule: FaultRule, request: web.BaseRequest, data: dict[str, object] | None
     ) -> web.Response | None:
         match rule.kind:
             case FaultKind.STATUS:
                 return _status_fault(rule)
             case FaultKind.DELAY:
-                return _json(200, {"data": data})
+                return _granted(data)
             case FaultKind.DROP_BEFORE | FaultKind.DROP_AFTER | FaultKind.GARBAGE:
                 _break_connection(rule.kind, request.transport)
                 return None
@@ -288,23 +335,19 @@ class LocalApi:
                 whole = json.dumps({"data": data})
                 return web.Response(text=whole[: len(whole) // 2], content_type="application/json")
             case FaultKind.NO_ID:
-                return _json(200, {"data": {name: value for name, value in data.items() if name != "id"}})
+                return _granted({name: value for name, value in (data or {}).items() if name != "id"})
             case FaultKind.OTHER_CUSTOMER:
-                return _json(200, {"data": {**data, "customer_id": f"{data['customer_id']}0"}})
+                return _granted({**(data or {}), "customer_id": f"{(data or {}).get('customer_id')}0"})
             case FaultKind.REDIRECT:
                 # Another origin that leads here, so that a client that follows it shows in the statistics.
                 address = f"{self._base_url.replace('127.0.0.1', 'localhost')}/elsewhere{APPLICATIONS}"
                 return web.Response(status=307, headers={"Location": address})
         assert_never(rule.kind)
 
-    async def _update(self, application_id: str, body: bytes) -> web.Response:
-        if not await self._store.update(application_id, read_status(body)):
-            raise Refusal(404, "there is no application with this id")
-        return web.Response(status=204)
 
-    def _list_responses(self, query: str) -> web.Response:
-        total, page = select_responses(self._responses, read_query(query))
-        return _json(200, {"data": {"total": total, "responses": [asdict(response) for response in page]}})
+def _granted(data: dict[str, object] | None) -> web.Response:
+    """Return the answer to what was done: with its data, or without a body if there are none."""
+    return web.Response(status=204) if data is None else _json(200, {"data": data})
 
 
 def _json(status: int, value: object, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -10,12 +10,14 @@ dataclass takes several times as long to make.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from importer.language import _
+
+_T = TypeVar("_T")
 
 
 class Place(NamedTuple):
@@ -123,6 +125,19 @@ class Lead(NamedTuple):
     """Repairs and warnings, for the results file."""
 
 
+class Update(NamedTuple):
+    """A row that tells the status of an application."""
+
+    place: Place
+    application_id: str
+    """Text, since an 18-digit id survives no float."""
+
+    status: str
+    """As the API spells it."""
+
+    notes: tuple[Remark, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class InvalidRow:
     """A row that is no lead, with every reason that was found."""
@@ -150,7 +165,7 @@ class ErrorInfo:
 
 
 class OutcomeName(StrEnum):
-    """How a row ends; every row read ends as exactly one of these."""
+    """How a row ends; every row read ends as exactly one of those of its command."""
 
     CREATED = "created"
     EXISTING = "existing"
@@ -160,6 +175,38 @@ class OutcomeName(StrEnum):
     FAILED = "failed"
     IN_DOUBT = "in_doubt"
     NOT_ATTEMPTED = "not_attempted"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+IMPORT_OUTCOMES = (
+    OutcomeName.CREATED,
+    OutcomeName.EXISTING,
+    OutcomeName.DUPLICATE,
+    OutcomeName.INVALID,
+    OutcomeName.REJECTED,
+    OutcomeName.FAILED,
+    OutcomeName.IN_DOUBT,
+    OutcomeName.NOT_ATTEMPTED,
+)
+"""How a row of leads can end."""
+
+UPDATE_OUTCOMES = (
+    OutcomeName.UPDATED,
+    OutcomeName.UNCHANGED,
+    OutcomeName.DUPLICATE,
+    OutcomeName.INVALID,
+    OutcomeName.REJECTED,
+    OutcomeName.FAILED,
+    OutcomeName.NOT_ATTEMPTED,
+)
+"""How a row of statuses can end; in doubt it never is, since an update may be sent again."""
+
+Command = Literal["run", "update"]
+"""What a run is of: leads are imported, or statuses set."""
+
+OUTCOMES_OF: Mapping[Command, Sequence[OutcomeName]] = {"run": IMPORT_OUTCOMES, "update": UPDATE_OUTCOMES}
+"""How the rows of a command can end."""
 
 
 class Application(NamedTuple):
@@ -181,6 +228,11 @@ class Request(NamedTuple):
     content: bytes
     """The body, byte for byte as sent."""
 
+    @property
+    def signed(self) -> bytes:
+        """What the signature is over: the body, or for GET the path with its encoded query."""
+        return self.path.encode() if self.method == "GET" else self.content
+
 
 class Answer(NamedTuple):
     """What came back for a request, as far as it was read."""
@@ -195,6 +247,29 @@ class Answer(NamedTuple):
 
     date: str = ""
     location: str = ""
+
+
+class FormResponse(NamedTuple):
+    """What a customer answered to a form."""
+
+    response_id: str
+    """Digits; the greater, the newer."""
+
+    created_at: str
+    """As the API wrote it."""
+
+    form_id: str
+    inputs: Mapping[str, object]
+    """JSON values; numbers with decimals as :class:`decimal.Decimal`."""
+
+
+class ResponsePage(NamedTuple):
+    """A page of responses to forms, newest first."""
+
+    total: int
+    """How many there are in all, by the API's count; 0 if it does not tell."""
+
+    responses: tuple[FormResponse, ...]
 
 
 class NoAnswer(NamedTuple):
@@ -212,6 +287,12 @@ class Created(NamedTuple):
     """The API answered with an application."""
 
     application: Application
+
+
+class Done(NamedTuple, Generic[_T]):
+    """The API did what it was asked to by a call that may be repeated, and answered with this."""
+
+    answer: _T
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +328,13 @@ class SetUpWrong:
 
 
 Ending = Created | Rejected | InDoubt | TryAgain | SetUpWrong
-"""How one attempt ended; closed, so that every reader of it is complete."""
+"""How one attempt to create ended; closed, so that every reader of it is complete."""
+
+CallEnding = Done[_T] | Rejected | TryAgain | SetUpWrong
+"""How one attempt ended of a call that may be repeated: what is no proof is no harm either; closed."""
+
+AttemptEnding = Ending | Done[Any]
+"""How an attempt of any kind ended; closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +354,9 @@ class NotAttempted:
 
 RowEnd = Created | Rejected | InDoubt | Failed | NotAttempted
 """How a lead that was to be sent ended in this run; closed."""
+
+CallEnd = Done[_T] | Rejected | Failed | NotAttempted
+"""How a call that may be repeated ended, after all its attempts; closed."""
 
 
 class ResultRow(NamedTuple):
@@ -290,7 +380,7 @@ class Totals:
     read: int = 0
     requests: int = 0
     retries: int = 0
-    outcomes: dict[OutcomeName, int] = field(default_factory=lambda: dict.fromkeys(OutcomeName, 0))
+    outcomes: dict[OutcomeName, int] = field(default_factory=lambda: dict.fromkeys(IMPORT_OUTCOMES, 0))
 
     def add_up(self) -> bool:
         """Tell whether every row read ended as exactly one outcome."""

@@ -15,35 +15,54 @@ another 4xx, or 2xx, in the API's own error format          :class:`Rejected`
 any other 2xx                                               :class:`InDoubt`, not to be sent again at all
 anything else                                               :class:`InDoubt`
 ==========================================================  ==================================================
+
+A call that may be repeated (a status that is set, a page that is asked for) leaves no doubt: what proves no
+success is tried again, and a 404 in the API's own format says that there is no such application.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from importer.inputs import leaves, serialised
 from importer.language import _, in_figures
 from importer.model import (
     Answer,
     Application,
+    CallEnding,
     Created,
+    Done,
     Ending,
     ErrorInfo,
+    FormResponse,
     InDoubt,
     Lead,
     NoAnswer,
     Rejected,
     Request,
+    ResponsePage,
     SetUpWrong,
     TryAgain,
+    Update,
 )
 
+_T = TypeVar("_T")
+
 APPLICATIONS = "/lead/applications"
+RESPONSES = "/lead/responses"
+
+STATUSES = ("new", "disbursed", "rejected")
+"""The statuses that are documented; an application begins with the first."""
+
+PAGE_SIZE = 500
+"""Responses on a page, the most that the API gives."""
 
 MESSAGE_LIMIT = 300
 """Signs of a message of the API that are kept: enough to act on, little for a stranger's page to fill."""
@@ -61,10 +80,11 @@ _SHORT_NUMBER = 3
 # Personal data that the API may repeat in a message. Anchored, so that a long word takes no quadratic time.
 _MAIL = re.compile(r"(?<!\S)\S+@\S+")
 _LONG_NUMBER = re.compile(r"[+\d][\d\s.()-]{6,}\d")
+_RESPONSE_ID = re.compile(r"[0-9]{1,30}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
-QUESTION = Request("GET", "/lead/responses?form_ids=0&size=1", b"")
+QUESTION = Request("GET", f"{RESPONSES}?form_ids=0&size=1", b"")
 """A call that creates nothing, to learn whether the API is there and takes the credentials."""
 
 
@@ -95,12 +115,8 @@ def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
         error = ErrorInfo(code=answer.code, message=answer.message)
         return InDoubt(error) if answer.handed_over else TryAgain(error)
     document = _document(answer)
-    told = _error(lead, answer, document)
-    error = told or ErrorInfo(
-        code=f"http_{answer.status}",
-        message=_("the API answered {status}, not in its own error format").format(status=answer.status),
-        http_status=answer.status,
-    )
+    told = _error(lead.inputs, answer, document)
+    error = told or _strange(answer)
     if answer.status in _SET_UP_STATUSES or 300 <= answer.status < 400 or error.reason in _SET_UP_REASONS:
         return SetUpWrong(_with_set_up_advice(error, answer, now))
     if answer.status == 429 or (answer.status == 503 and answer.retry_after):
@@ -115,12 +131,109 @@ def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
     return InDoubt(error)
 
 
+def update_status(update: Update) -> Request:
+    """Return the request that sets the status of an application; to send it twice changes nothing."""
+    body = serialised({"status": update.status})
+    return Request("PUT", f"{APPLICATIONS}/{update.application_id}", body.encode())
+
+
+def read_update(answer: Answer | NoAnswer, now: float) -> CallEnding[bool]:
+    """Return what `answer` proves about a request of :func:`update_status`; `now` as in `read_creation`.
+
+    The documentation has 204 without a body; another 2xx will do if it is empty or holds an object.
+    """
+
+    def read(document: Mapping[str, Any] | None) -> bool | None:
+        empty = isinstance(answer, Answer) and not answer.body and answer.complete
+        return True if empty or document is not None else None
+
+    return _read_call(answer, now, read)
+
+
+def list_responses(
+    form_ids: Sequence[str], *, below: int | None = None, since: int | None = None, until: int | None = None
+) -> Request:
+    """Return the request for the newest responses to some forms, :data:`PAGE_SIZE` at most.
+
+    Only those with an id smaller than `below`, and of the time from `since` to `until`, which are seconds
+    since the epoch, UTC.
+    """
+    given = {"lt_id": below, "from_time": since, "to_time": until}
+    query = {"form_ids": ",".join(form_ids), "size": PAGE_SIZE}
+    query |= {name: value for name, value in given.items() if value is not None}
+    return Request("GET", f"{RESPONSES}?{urlencode(query, safe=',')}", b"")
+
+
+def read_responses(answer: Answer | NoAnswer, now: float) -> CallEnding[ResponsePage]:
+    """Return what came of a request of :func:`list_responses`; `now` as in :func:`read_creation`."""
+    return _read_call(answer, now, _page)
+
+
+def _page(document: Mapping[str, Any] | None) -> ResponsePage | None:
+    data = document.get("data") if document else None
+    found = data.get("responses") if isinstance(data, dict) else None
+    if not isinstance(found, list):
+        return None
+    responses = [_response(one) for one in found]
+    if None in responses:
+        return None
+    total = data.get("total") if isinstance(data, dict) else None
+    return ResponsePage(total if type(total) is int else 0, tuple(filter(None, responses)))
+
+
+def _response(found: object) -> FormResponse | None:
+    """Return a response as it is in JSON; None without an id, by which the next page is asked for."""
+    if not isinstance(found, dict) or not _RESPONSE_ID.fullmatch(_identifier(found.get("id"))):
+        return None
+    inputs = found.get("inputs")
+    return FormResponse(
+        response_id=_identifier(found["id"]),
+        created_at=_line(found.get("created_at")),
+        form_id=_identifier(found.get("form_id")),
+        # Whatever else stands there is not to be lost.
+        inputs=inputs if isinstance(inputs, dict) else {"inputs": inputs},
+    )
+
+
+def _read_call(
+    answer: Answer | NoAnswer, now: float, read: Callable[[Mapping[str, Any] | None], _T | None]
+) -> CallEnding[_T]:
+    """Return what `answer` proves about a call that may be repeated.
+
+    `read` takes what a 2xx is to hold from its JSON object, which is None if there is none, and returns None
+    if it is not there.
+    """
+    if isinstance(answer, NoAnswer):
+        return TryAgain(ErrorInfo(code=answer.code, message=answer.message))
+    document = _document(answer, _exactly)
+    told = _error({}, answer, document)
+    error = told or _strange(answer)
+    refused = told is not None and answer.status == 404
+    wrong = answer.status in _SET_UP_STATUSES or 300 <= answer.status < 400
+    if error.reason in _REASONS_OF_CREDENTIALS or (wrong and not refused):
+        return SetUpWrong(_with_set_up_advice(error, answer, now))
+    if answer.status in (429, 503):
+        return TryAgain(error, _wait_seconds(answer.retry_after, now))
+    if told and answer.status < 500 and answer.status != 408:
+        return Rejected(error)
+    if not 200 <= answer.status < 300:
+        return TryAgain(error)
+    success = read(document)
+    return TryAgain(_unreadable_success(answer)) if success is None else Done(success)
+
+
+def _strange(answer: Answer) -> ErrorInfo:
+    return ErrorInfo(
+        code=f"http_{answer.status}",
+        message=_("the API answered {status}, not in its own error format").format(status=answer.status),
+        http_status=answer.status,
+    )
+
+
 def _read_success(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> Ending:
     data = document.get("data") if document else None
     if not isinstance(data, dict):
-        return _unreadable(
-            answer, "unreadable_success", _("the API answered that it succeeded, but not with what")
-        )
+        return InDoubt(_unreadable_success(answer), resendable=False)
     application_id = _line(_identifier(data.get("id")))
     if not application_id:
         return _unreadable(
@@ -139,21 +252,40 @@ def _read_success(lead: Lead, answer: Answer, document: Mapping[str, Any] | None
     )
 
 
+def _unreadable_success(answer: Answer) -> ErrorInfo:
+    return ErrorInfo(
+        code="unreadable_success",
+        message=_("the API answered that it succeeded, but not with what"),
+        http_status=answer.status,
+    )
+
+
 def _unreadable(answer: Answer, code: str, message: str) -> InDoubt:
     return InDoubt(ErrorInfo(code=code, message=message, http_status=answer.status), resendable=False)
 
 
-def _document(answer: Answer) -> Mapping[str, Any] | None:
+def _document(answer: Answer, read: Callable[[bytes], object] = json.loads) -> Mapping[str, Any] | None:
     if not answer.complete:
         return None
     try:
-        document = json.loads(answer.body)
+        document = read(answer.body)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
 
-def _error(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> ErrorInfo | None:
+def _exactly(body: bytes) -> object:
+    """Return what is in JSON with all digits of its numbers."""
+    return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"JSON has no {name}")
+
+
+def _error(
+    inputs: Mapping[str, object], answer: Answer, document: Mapping[str, Any] | None
+) -> ErrorInfo | None:
     """Return the error in the API's own format, or None if the answer is something else.
 
     The format is ``{"data": null, "error": {…}}``; an older page of the documentation shows the inner object
@@ -174,7 +306,7 @@ def _error(lead: Lead, answer: Answer, document: Mapping[str, Any] | None) -> Er
     metadata = error.get("metadata")
     return ErrorInfo(
         code=f"http_{answer.status}",
-        message=_message(lead, error["message"]) or _("the API gave no message"),
+        message=_message(inputs, error["message"]) or _("the API gave no message"),
         reason=_line(error.get("reason")),
         http_status=answer.status,
         request_id=_line(metadata.get("request_id")) if isinstance(metadata, dict) else "",
@@ -200,10 +332,10 @@ def _identifier(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _message(lead: Lead, text: str) -> str:
+def _message(inputs: Mapping[str, object], text: str) -> str:
     """Return a message of the API as one line without personal data, which is cut only then."""
     message = _one_line(text)
-    for name, value in leaves(lead.inputs):
+    for name, value in leaves(inputs):
         known = _one_line(value) if isinstance(value, str) else serialised(value)
         if len(known) > (1 if isinstance(value, str) else _SHORT_NUMBER) and not isinstance(value, bool):
             message = message.replace(known, f"<{name}>")

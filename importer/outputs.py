@@ -65,7 +65,7 @@ def write_files(
     together = settings.results is not None and not go_beside_the_leads(sources, settings.results)
     if settings.results is not None and together:
         with _fuller_kept(settings.results, report, ledger, complete=complete):
-            path, notices = _or_beside(
+            path, notices = or_beside(
                 settings.results, lambda path: write_results(path, ledger.result_rows(run))
             )
         report.results.append(path)
@@ -77,6 +77,8 @@ def write_files(
                 path, notices = _write_results(output)
             report.results.append(path)
             report.notices += notices
+            if settings.results is None:
+                report.written_for[source] = [path]
         try:
             retry_files, notices = _write_retry(output)
         except (SheetError, ResultsError) as error:
@@ -86,6 +88,8 @@ def write_files(
         else:
             report.retry_files += retry_files
             report.notices += notices
+            if settings.results is None:
+                report.written_for[source] += retry_files
     note_written(ledger, [*report.results, *report.retry_files])
 
 
@@ -193,7 +197,7 @@ def _fuller_kept(path: Path, report: ImportReport, ledger: Ledger, *, complete: 
     )
 
 
-def _or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[Path, list[str]]:
+def or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[Path, list[str]]:
     """Let `write` write `path`, or, if what is there cannot be replaced, a file of another name beside it.
 
     Return which it was, and what to know.
@@ -219,7 +223,7 @@ def _or_beside(path: Path, write: Callable[[Path], list[str] | None]) -> tuple[P
 
 def _write_results(output: _Output) -> tuple[Path, list[str]]:
     """Write the results of one file, beside the leads if so asked; return where, and what to know."""
-    return _or_beside(output.results_path, partial(_write_results_at, output))
+    return or_beside(output.results_path, partial(_write_results_at, output))
 
 
 def _write_results_at(output: _Output, path: Path) -> list[str]:
@@ -311,7 +315,11 @@ def _keep_what_was_mended(
     source: str, sources: Sequence[str], settings: Settings, ledger: Ledger
 ) -> list[str]:
     """Move rows that somebody has mended out of the way of new ones; return what the person should know."""
-    path = retry_path(source, sources, settings.results)
+    return keep_what_was_changed(retry_path(source, sources, settings.results), ledger)
+
+
+def keep_what_was_changed(path: Path, ledger: Ledger) -> list[str]:
+    """Move a file that is not as it was written out of the way; return what the person should know."""
     if not path.is_file() or is_as_written(ledger, path):
         return []
     kept = _free_name(path, ".kept-", 1)

@@ -80,6 +80,37 @@ def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:
     return folder / f"{stem_of(source, sources)}.retry.{'xlsx' if is_workbook(source) else 'csv'}"
 
 
+def updated_path(source: str, given: Path | None) -> Path:
+    """Return where the results of an update by `source` go: to `given`, or beside the input."""
+    return given or folder_of(source) / f"{_short(source)}.updated.csv"
+
+
+def refuse_bad_update_places(source: str, results: Path | None, summary: Path | None, ledger: Path) -> None:
+    """Raise :class:`UsageError` if a file that an update is to write cannot be, or would replace another."""
+    _refuse_other_suffix(results)
+    outputs = [updated_path(source, results), *([summary] if summary else [])]
+    _refuse_bad_outputs(outputs, [source], ledger)
+
+
+def refuse_bad_export(output: Path, summary: Path | None) -> None:
+    """Raise :class:`UsageError` if a file that an export is to write cannot be, or would replace another."""
+    if output.suffix.casefold() not in SUFFIXES:
+        raise UsageError(
+            _(
+                "--output {path}: responses are written as {endings}. Let the file's name end in one of "
+                "these."
+            ).format(path=output, endings=", ".join(SUFFIXES))
+        )
+    if summary is not None and summary.resolve() == output.resolve():
+        raise UsageError(
+            _("The responses and the summary would both be {output}. Give another --summary.").format(
+                output=output
+            )
+        )
+    for path in (output, *([summary] if summary else [])):
+        _refuse_bad_place(path, set())
+
+
 def refuse_bad_places(
     sources: Sequence[str],
     results: Path | None,
@@ -89,21 +120,29 @@ def refuse_bad_places(
     report: Path | None = None,
 ) -> None:
     """Raise :class:`UsageError` if a file that the run is to write cannot be, or would replace another."""
+    _refuse_other_suffix(results)
+    if report is not None:
+        refuse_bad_page(report)
+    # What a program gave has no file beside it.
+    sources = [source for source in sources if not is_of_program(source)]
+    # One --results has the rows of all files.
+    outputs = [results] if results else [results_path(source, sources, None) for source in sources]
+    outputs += [retry_path(source, sources, results) for source in sources]
+    outputs += [given for given in (summary, report) if given]
+    _refuse_bad_outputs(outputs, sources, ledger)
+
+
+def _refuse_other_suffix(results: Path | None) -> None:
     if results is not None and results.suffix.casefold() not in SUFFIXES:
         raise UsageError(
             _(
                 "--results {path}: results are written as {endings}. Let the file's name end in one of these."
             ).format(path=results, endings=", ".join(SUFFIXES))
         )
-    if report is not None:
-        refuse_bad_page(report)
-    # What a program gave has no file beside it.
-    sources = [source for source in sources if not is_of_program(source)]
+
+
+def _refuse_bad_outputs(outputs: Sequence[Path], sources: Sequence[str], ledger: Path) -> None:
     inputs = _paths(sources)
-    # One --results has the rows of all files.
-    outputs = [results] if results else [results_path(source, sources, None) for source in sources]
-    outputs += [retry_path(source, sources, results) for source in sources]
-    outputs += [given for given in (summary, report) if given]
     taken = {ledger.resolve()}
     for output in outputs:
         place = output.resolve()
@@ -122,7 +161,9 @@ def refuse_bad_page(report: Path) -> None:
     """Raise :class:`UsageError` if the page of a report cannot be at `report`."""
     if report.suffix.casefold() not in _PAGE_SUFFIXES:
         raise UsageError(
-            f"{report}: the report is a page of HTML. Let the file's name end in {_PAGE_SUFFIXES[0]}."
+            _("{path}: the report is a page of HTML. Let the file's name end in {ending}.").format(
+                path=report, ending=_PAGE_SUFFIXES[0]
+            )
         )
     _refuse_bad_place(report, set())
 

@@ -1,17 +1,17 @@
-"""What a run did: its totals, why rows did not become applications, and the exit code. Pure."""
+"""What a run did, or an export: its totals, why rows did not become applications, and the exit code. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from importer.errors import ImporterError, InternalError
+from importer.errors import ImporterError, InternalError, UsageError
 from importer.measuring import Measured
-from importer.model import ErrorInfo, OutcomeName, Place, Totals
+from importer.model import OUTCOMES_OF, Command, ErrorInfo, OutcomeName, Place, Totals
 
 TO_MEND = frozenset(
     {OutcomeName.INVALID, OutcomeName.REJECTED, OutcomeName.FAILED, OutcomeName.NOT_ATTEMPTED}
@@ -90,6 +90,9 @@ class ImportReport:
     """What a run did: the one that has just ended, or one that the ledger tells of."""
 
     run: str
+    command: Command = "run"
+    """What was done: leads imported, or statuses set."""
+
     environment: str
     base_url: str
     files: list[str]
@@ -115,6 +118,18 @@ class ImportReport:
     results: list[Path] = field(default_factory=list)
     retry_files: list[Path] = field(default_factory=list)
     """The files with rows to mend, in the order of the inputs that have any."""
+
+    written_for: dict[str, list[Path]] = field(default_factory=dict)
+    """Of each file, the results and rows to mend that were written beside it."""
+
+    archived: dict[str, Path] = field(default_factory=dict)
+    """Of each file that was moved to the archive, where it is."""
+
+    left: list[str] = field(default_factory=list)
+    """Files that were found and are not complete, so that they are left for the next run."""
+
+    refused: list[UsageError] = field(default_factory=list)
+    """Why files that were found could not be imported; it kept no other from being."""
 
     notices: list[str] = field(default_factory=list)
     exit_code: int = 0
@@ -156,15 +171,18 @@ class ImportReport:
         }
 
     @classmethod
-    def read(cls, summary: Mapping[str, Any], details: Mapping[str, Any] | None = None) -> Self:
+    def read(
+        cls, summary: Mapping[str, Any], details: Mapping[str, Any] | None = None, *, command: Command = "run"
+    ) -> Self:
         """Return the report of a run of which this is the summary, and what else was kept of it.
 
         Counts that the summary lacks are 0.
         """
         totals = Totals(*(summary.get(count, 0) for count in ("read", "requests", "retries")))
-        totals.outcomes = {outcome: summary.get(outcome, 0) for outcome in OutcomeName}
+        totals.outcomes = {outcome: summary.get(outcome, 0) for outcome in OUTCOMES_OF[command]}
         report = cls(
             run=summary["run"],
+            command=command,
             environment=summary["env"],
             base_url=summary["base_url"],
             files=summary["files"],
@@ -184,16 +202,63 @@ class ImportReport:
         return report
 
 
+@dataclass(slots=True, kw_only=True)
+class ExportReport:
+    """What an export did."""
+
+    run: str
+    environment: str
+    base_url: str
+    forms: Sequence[str]
+    since: int | None
+    until: int | None
+    started_at: str
+    finished_at: str = ""
+    seconds: float = 0.0
+    responses: int = 0
+    requests: int = 0
+    retries: int = 0
+    stopped: str | None = None
+    results: list[Path] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    def summary(self) -> dict[str, object]:
+        """Return the totals for JSON, under the names that those of a run have."""
+        return {
+            "run": self.run,
+            "env": self.environment,
+            "base_url": self.base_url,
+            "forms": list(self.forms),
+            "since": self.since,
+            "until": self.until,
+            "started_at": self.started_at,
+            "finished_at": self.finished_at,
+            "seconds": round(self.seconds, 3),
+            "responses": self.responses,
+            "requests": self.requests,
+            "retries": self.retries,
+            "stopped": self.stopped,
+            "results": [str(path) for path in self.results],
+            "exit_code": self.exit_code,
+        }
+
+
 _PRECEDENCE = (70, 130, 143, 5, 4, 2, 3, 1)
 
 
 def exit_code(totals: Totals, stops: Iterable[ImporterError]) -> int:
     """Return what the process answers with; where several codes apply, the first of the contract's order."""
-    codes = {stop.exit_code for stop in stops}
+    codes = [stop.exit_code for stop in stops]
     if not totals.add_up():
-        codes.add(InternalError.exit_code)
-    if totals.outcomes[OutcomeName.IN_DOUBT]:
-        codes.add(3)
+        codes.append(InternalError.exit_code)
+    if totals.outcomes.get(OutcomeName.IN_DOUBT):
+        codes.append(3)
     if any(totals.outcomes[outcome] for outcome in (TO_MEND - {OutcomeName.NOT_ATTEMPTED})):
-        codes.add(1)
+        codes.append(1)
+    return first_exit_code(codes)
+
+
+def first_exit_code(codes: Collection[int]) -> int:
+    """Return the one of several exit codes that goes before the others; 0 for none."""
     return next((code for code in _PRECEDENCE if code in codes), 0)

@@ -1,5 +1,7 @@
 """The worker pool: leads in, each submitted to its end, until there are none or the run must stop.
 
+What else is settled row by row uses the same :class:`Pool`.
+
 A run that stops settles what is under way; what it had not begun is `not_attempted`, but still read, so that
 the results tell of every row.
 """
@@ -8,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from importer.attempts import (
     LONGEST_OBEYED_SECONDS,
@@ -21,15 +24,18 @@ from importer.attempts import (
     Submitter,
     Surroundings,
 )
-from importer.errors import ImporterError, StoppedError, unexpected
+from importer.errors import ImporterError, SheetError, StoppedError, UsageError, unexpected
 from importer.intake import Identity, Input, entries_of
 from importer.language import _, in_figures
 from importer.ledger import Entry, Ledger, Policy
 from importer.ledger.told import Told
 from importer.measuring import Measurement
 from importer.model import (
+    IMPORT_OUTCOMES,
     Application,
+    CallEnd,
     Created,
+    Done,
     ErrorInfo,
     Failed,
     InDoubt,
@@ -48,6 +54,11 @@ from importer.model import (
 from importer.pace import Hold, Pace
 from importer.report import Reasons
 from importer.signing import Credentials
+
+_PendingT = TypeVar("_PendingT")
+
+PoolEnd = RowEnd | CallEnd[Any]
+"""How anything that was pending ended."""
 
 # Leads that wait for a worker, at most; their inputs are in memory.
 _WAITING = 1000
@@ -107,6 +118,9 @@ class Work:
     told: Told | None = None
     """What results that are adopted tell of the leads."""
 
+    may_fail: Set[str] = frozenset()
+    """Paths of files that keep no others from being imported when they cannot be read to their ends."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Time:
@@ -119,24 +133,31 @@ class Time:
     """Seconds that never go back."""
 
     chance: random.Random
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    """Waits so many seconds."""
 
 
-class Runner:
-    """One run over its inputs. It is used once: :meth:`run`, and meanwhile :meth:`stop` from anywhere."""
+class Steering:
+    """What the attempts of a run have in common: the pace, what stops them, and what is counted and told.
 
-    def __init__(self, work: Work, *, run: int, ledger: Ledger, watcher: Watcher, time: Time) -> None:
-        self.totals = Totals()
+    :meth:`stop` may be called from anywhere.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        rate: float | None,
+        *,
+        watcher: Watcher,
+        time: Time,
+        outcomes: Iterable[OutcomeName] = IMPORT_OUTCOMES,
+    ) -> None:
+        self.totals = Totals(outcomes=dict.fromkeys(outcomes, 0))
         self.reasons = Reasons()
         self.measurement = Measurement()
         self.stops: list[ImporterError] = []
         """Why the run stopped before its end: the first reason, and what came on top of it."""
 
-        self.read_everything = False
-        """Whether every row of the inputs was read."""
-
-        self._work = work
-        self._run = run
-        self._ledger = ledger
         self._watcher = watcher
         self._time = time
         self._begun = time.timer()
@@ -144,50 +165,12 @@ class Runner:
         self._hurried = False
         self._stopping = asyncio.Event()
         self._pace = Pace(
-            work.concurrency,
-            work.rate,
+            concurrency,
+            rate,
             timer=time.timer,
             pause=self._pause,
             stopping=self._stopping.is_set,
         )
-        self._queue: asyncio.Queue[PendingLead | None] = asyncio.Queue(max(_WAITING, work.concurrency))
-
-    async def run(self, sender: Sender | None, credentials: Credentials) -> None:
-        """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
-
-        Returns when every row that was read has an outcome; `stops` then tells whether the run was stopped.
-        Whatever goes wrong while it reads or writes the ledger stops the run in the same way, and so does
-        cancelling it, which is raised once what is under way is settled; cancelled again, it waits no longer.
-        """
-        rows = sum(given.sheet.height for given in self._work.inputs)
-        self._tell(lambda: self._watcher.began(self.totals, rows))
-        self._tell(lambda: self._watcher.paced_by(self._pace.hold))
-        submitter = None if sender is None else self._submitter(sender, credentials)
-        workers = asyncio.gather(*(self._serve(submitter) for _ in range(self._work.concurrency)))
-        try:
-            await self._fill_queue()
-            await asyncio.shield(workers)
-        except BaseException:
-            # Without a stop, all that waits in the queue would still be sent.
-            self.stop(StoppedError(_("The run was cancelled, and what was under way was settled.")))
-            await self._end_queue()
-            await workers
-            raise
-
-    async def _fill_queue(self) -> None:
-        try:
-            async for pending in self._leads():
-                await self._queue.put(pending)
-        except ImporterError as error:
-            self.stop(error)
-        except Exception as error:
-            self.stop(unexpected(error))
-        await self._end_queue()
-
-    async def _end_queue(self) -> None:
-        """Have every worker end; end marks that are put once more find room, and are read by nobody."""
-        for _worker in range(self._work.concurrency):
-            await self._queue.put(None)
 
     def stop(self, reason: ImporterError) -> None:
         """Send nothing new; what is under way is settled."""
@@ -208,86 +191,22 @@ class Runner:
             except Exception:
                 self._watched = False
 
-    async def _leads(self) -> AsyncIterator[PendingLead]:
-        """Read and enrol all rows; yield the leads that are to be sent."""
-        sent = 0
-        for given in self._work.inputs:
-            sheet = await self._ledger.add_sheet(self._run, given.sheet.source, given.path, given.sheet.name)
-            read = partial(self._read, given.leads(), sheet)
-            # Reading is work for the processor, so a thread does it while answers are awaited; and one chunk
-            # ahead, since the ledger needs no interpreter for much of what it does with the last one.
-            ahead = asyncio.ensure_future(asyncio.to_thread(read))
-            try:
-                while chunk := await ahead:
-                    ahead = asyncio.ensure_future(asyncio.to_thread(read))
-                    left = None if self._work.limit is None else self._work.limit - sent
-                    for pending in await self._enrol(chunk, left):
-                        sent += 1
-                        yield pending
-                    if self._hurried or (self._work.limit is not None and sent >= self._work.limit):
-                        return
-            finally:
-                # A thread cannot be called back, and what it met is no longer of interest.
-                await asyncio.gather(ahead, return_exceptions=True)
-        self.read_everything = True
-
-    def _read(
-        self, chunks: Iterator[list[tuple[Row, Lead | InvalidRow]]], sheet: int
-    ) -> list[tuple[Lead | InvalidRow, Entry]]:
-        """Return the next chunk of a sheet, with what the ledger keeps of each row; empty at the end."""
-        leads = [lead for _, lead in next(chunks, ())]
-        entries = entries_of(sheet, leads, self._work.identity, self._work.told)
-        return list(zip(leads, entries, strict=True))
-
-    async def _enrol(
-        self, chunk: Sequence[tuple[Lead | InvalidRow, Entry]], left: int | None
-    ) -> list[PendingLead]:
-        entries = [entry for _, entry in chunk]
-        standings = await self._ledger.enrol(self._run, entries, self._work.policy, most=left)
-        pending: list[PendingLead] = []
-        for (lead, entry), standing in zip(chunk, standings, strict=left is None):
-            self.totals.read += 1
-            if standing.outcome is not None:
-                self._count(RowEnded(lead.place, standing.outcome, entry.problem, lead.customer_id))
-            elif isinstance(lead, Lead):
-                pending.append(PendingLead(lead, standing.lead, standing.doubtful))
-        return pending
-
-    async def _serve(self, submitter: Submitter | None) -> None:
-        while (pending := await self._queue.get()) is not None:
-            end: RowEnd = NotAttempted()
-            if submitter is not None and not self._stopping.is_set():
-                try:
-                    end = await submitter.submit(pending)
-                except Exception as error:
-                    # A worker that died here would leave the others without a reader of the queue.
-                    failure = unexpected(error)
-                    self.stop(failure)
-                    end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
-            outcome, error_info = _outcome_of(end, doubtful=pending.doubtful)
-            application = end.application if isinstance(end, Created) else None
-            place, customer_id = pending.lead.place, pending.lead.customer_id
-            self._count(RowEnded(place, outcome, error_info, customer_id, application))
-
-    def _submitter(self, sender: Sender, credentials: Credentials) -> Submitter:
-        return Submitter(
-            run=self._run,
-            ledger=self._ledger,
-            sender=sender,
-            credentials=credentials,
-            attempts=self._work.attempts,
-            resend_doubtful=self._work.policy.resend_doubtful,
-            surroundings=Surroundings(
-                clock=self._time.clock,
-                timer=self._time.timer,
-                pause=self._pause,
-                turn=lambda: self._pace,
-                stopping=self._stopping.is_set,
-                failed=self.stop,
-                told=self._attempt_ended,
-                chance=self._time.chance,
-            ),
+    def surroundings(self) -> Surroundings:
+        """Return what attempts need of the run around them."""
+        return Surroundings(
+            clock=self._time.clock,
+            timer=self._time.timer,
+            pause=self._pause,
+            turn=lambda: self._pace,
+            stopping=self._stopping.is_set,
+            failed=self.stop,
+            told=self._attempt_ended,
+            chance=self._time.chance,
         )
+
+    def _begin(self, rows: int) -> None:
+        self._tell(lambda: self._watcher.began(self.totals, rows))
+        self._tell(lambda: self._watcher.paced_by(self._pace.hold))
 
     async def _pause(self, seconds: float) -> None:
         if seconds > 0:
@@ -315,7 +234,7 @@ class Runner:
                 self.stop(
                     StoppedError(
                         _("The API refuses this set-up ({error}). {message}.").format(
-                            error=_answered(error), message=error.message
+                            error=answered(error), message=error.message
                         )
                     )
                 )
@@ -323,17 +242,17 @@ class Runner:
                 self.stop(
                     StoppedError(
                         _(
-                            "The API asks to wait {seconds} seconds ({error}). Start the import again "
+                            "The API asks to wait {seconds} seconds ({error}). Run the same command again "
                             "after that."
-                        ).format(seconds=in_figures(round(seconds)), error=_answered(error))
+                        ).format(seconds=in_figures(seconds), error=answered(error))
                     )
                 )
             case TryAgain(error) | InDoubt(error) if self._pace.health.unavailable(now):
                 self.stop(
                     StoppedError(
                         _(
-                            "The API is unavailable: {failures} attempts in a row brought no application "
-                            "({message}). Start the import again when it is back."
+                            "The API is unavailable: {failures} attempts in a row brought no success "
+                            "({message}). Run the same command again when it is back."
                         ).format(failures=self._pace.health.failures, message=error.message)
                     )
                 )
@@ -346,10 +265,179 @@ class Runner:
         self._tell(lambda: self._watcher.row_ended(row))
 
 
-def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo | None]:
+class Pool(Steering, ABC, Generic[_PendingT]):
+    """Takes what is pending to its end, much at once, as fast as the API allows, until it must stop.
+
+    It is used once.
+    """
+
+    def __init__(
+        self,
+        concurrency: int,
+        rate: float | None,
+        *,
+        watcher: Watcher,
+        time: Time,
+        outcomes: Iterable[OutcomeName] = IMPORT_OUTCOMES,
+    ) -> None:
+        super().__init__(concurrency, rate, watcher=watcher, time=time, outcomes=outcomes)
+        self._concurrency = concurrency
+        self._queue: asyncio.Queue[_PendingT | None] = asyncio.Queue(max(_WAITING, concurrency))
+
+    @abstractmethod
+    def _ended(self, pending: _PendingT, end: PoolEnd) -> None:
+        """Take in how what was pending has ended."""
+
+    async def _settle_all(
+        self,
+        rows: int,
+        pending: AsyncIterator[_PendingT],
+        settle: Callable[[_PendingT], Awaitable[PoolEnd]] | None,
+    ) -> None:
+        """Let workers `settle` all that is `pending`, of about so many `rows`; without it nothing is sent.
+
+        Whatever goes wrong while it is read stops the run, and so does cancelling this, which is raised once
+        what is under way is settled; cancelled again, it waits no longer.
+        """
+        self._begin(rows)
+        workers = asyncio.gather(*(self._serve(settle) for _worker in range(self._concurrency)))
+        try:
+            await self._fill_queue(pending)
+            await asyncio.shield(workers)
+        except BaseException:
+            # Without a stop, all that waits in the queue would still be sent.
+            self.stop(StoppedError(_("The run was cancelled, and what was under way was settled.")))
+            await self._end_queue()
+            await workers
+            raise
+
+    async def _fill_queue(self, pending: AsyncIterator[_PendingT]) -> None:
+        try:
+            async for one in pending:
+                await self._queue.put(one)
+        except ImporterError as error:
+            self.stop(error)
+        except Exception as error:
+            self.stop(unexpected(error))
+        await self._end_queue()
+
+    async def _end_queue(self) -> None:
+        """Have every worker end; end marks that are put once more find room, and are read by nobody."""
+        for _worker in range(self._concurrency):
+            await self._queue.put(None)
+
+    async def _serve(self, settle: Callable[[_PendingT], Awaitable[PoolEnd]] | None) -> None:
+        while (pending := await self._queue.get()) is not None:
+            end: PoolEnd = NotAttempted()
+            if settle is not None and not self._stopping.is_set():
+                try:
+                    end = await settle(pending)
+                except Exception as error:
+                    # A worker that died here would leave the others without a reader of the queue.
+                    failure = unexpected(error)
+                    self.stop(failure)
+                    end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
+            self._ended(pending, end)
+
+
+class Runner(Pool[PendingLead]):
+    """One run over its inputs. It is used once: :meth:`run`, and meanwhile :meth:`stop` from anywhere."""
+
+    def __init__(self, work: Work, *, run: int, ledger: Ledger, watcher: Watcher, time: Time) -> None:
+        super().__init__(work.concurrency, work.rate, watcher=watcher, time=time)
+        self.refused: list[UsageError] = []
+        """Why files that may fail were not read to their ends."""
+
+        self.read_everything = False
+        """Whether every row of the inputs was read."""
+
+        self._work = work
+        self._run = run
+        self._ledger = ledger
+
+    async def run(self, sender: Sender | None, credentials: Credentials) -> None:
+        """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
+
+        Returns when every row that was read has an outcome; `stops` then tells whether the run was stopped.
+        Whatever goes wrong while it reads or writes the ledger stops the run in the same way.
+        """
+        rows = sum(given.sheet.height for given in self._work.inputs)
+        submitter = None if sender is None else self._submitter(sender, credentials)
+        await self._settle_all(rows, self._leads(), submitter.submit if submitter else None)
+
+    async def _leads(self) -> AsyncIterator[PendingLead]:
+        """Read and enrol all rows; yield the leads that are to be sent."""
+        sent = 0
+        for given in self._work.inputs:
+            sheet = await self._ledger.add_sheet(self._run, given.sheet.source, given.path, given.sheet.name)
+            read = partial(self._read, given.leads(), sheet)
+            # Reading is work for the processor, so a thread does it while answers are awaited; and one chunk
+            # ahead, since the ledger needs no interpreter for much of what it does with the last one.
+            ahead = asyncio.ensure_future(asyncio.to_thread(read))
+            try:
+                while chunk := await ahead:
+                    ahead = asyncio.ensure_future(asyncio.to_thread(read))
+                    left = None if self._work.limit is None else self._work.limit - sent
+                    for pending in await self._enrol(chunk, left):
+                        sent += 1
+                        yield pending
+                    if self._hurried or (self._work.limit is not None and sent >= self._work.limit):
+                        return
+            except SheetError as error:
+                if given.path not in self._work.may_fail:
+                    raise
+                self.refused.append(error)
+            finally:
+                # A thread cannot be called back, and what it met is no longer of interest.
+                await asyncio.gather(ahead, return_exceptions=True)
+        self.read_everything = not self.refused
+
+    def _read(
+        self, chunks: Iterator[list[tuple[Row, Lead | InvalidRow]]], sheet: int
+    ) -> list[tuple[Lead | InvalidRow, Entry]]:
+        """Return the next chunk of a sheet, with what the ledger keeps of each row; empty at the end."""
+        leads = [lead for _, lead in next(chunks, ())]
+        entries = entries_of(sheet, leads, self._work.identity, self._work.told)
+        return list(zip(leads, entries, strict=True))
+
+    async def _enrol(
+        self, chunk: Sequence[tuple[Lead | InvalidRow, Entry]], left: int | None
+    ) -> list[PendingLead]:
+        entries = [entry for _, entry in chunk]
+        standings = await self._ledger.enrol(self._run, entries, self._work.policy, most=left)
+        pending: list[PendingLead] = []
+        for (lead, entry), standing in zip(chunk, standings, strict=left is None):
+            self.totals.read += 1
+            if standing.outcome is not None:
+                self._count(RowEnded(lead.place, standing.outcome, entry.problem, lead.customer_id))
+            elif isinstance(lead, Lead):
+                pending.append(PendingLead(lead, standing.lead, standing.doubtful))
+        return pending
+
+    def _ended(self, pending: PendingLead, end: PoolEnd) -> None:
+        outcome, error = outcome_of(end, doubtful=pending.doubtful)
+        application = end.application if isinstance(end, Created) else None
+        self._count(RowEnded(pending.place, outcome, error, pending.lead.customer_id, application))
+
+    def _submitter(self, sender: Sender, credentials: Credentials) -> Submitter:
+        return Submitter(
+            run=self._run,
+            ledger=self._ledger,
+            sender=sender,
+            credentials=credentials,
+            attempts=self._work.attempts,
+            resend_doubtful=self._work.policy.resend_doubtful,
+            surroundings=self.surroundings(),
+        )
+
+
+def outcome_of(end: PoolEnd, *, doubtful: bool = False) -> tuple[OutcomeName, ErrorInfo | None]:
+    """Return the outcome of a row that ended so, and why; `doubtful`: it may have been created before."""
     match end:
         case Created():
             return OutcomeName.CREATED, None
+        case Done():
+            return OutcomeName.UPDATED, None
         case Rejected(error):
             return OutcomeName.REJECTED, error
         case Failed(error):
@@ -361,7 +449,8 @@ def _outcome_of(end: RowEnd, *, doubtful: bool) -> tuple[OutcomeName, ErrorInfo 
             return OutcomeName.IN_DOUBT if doubtful else OutcomeName.NOT_ATTEMPTED, error_or_none
 
 
-def _answered(error: ErrorInfo) -> str:
+def answered(error: ErrorInfo) -> str:
+    """Return what the API answered, in few words, for its owner's support."""
     parts = [str(error.http_status)] if error.http_status else []
     parts += [error.reason] if error.reason else []
     parts += [_("request {request_id}").format(request_id=error.request_id)] if error.request_id else []

@@ -8,7 +8,7 @@ is noticed there, too, and replaced by another one, since nothing was written to
 the server has spoken unasked, since that would be taken for the answer.
 
 Redirects are not followed, certificates are always verified, proxies of the environment are used only when
-asked for, and at most 64 KiB of an answer are read.
+asked for, and of an answer only so much is read as one may have.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from importer.language import _
 from importer.model import Answer, NoAnswer, Request
 
 ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer that are read; an application is a few hundred."""
+"""Bytes of an answer that are read if nothing else is said; an application is a few hundred."""
 
 CONNECT_SECONDS = 15.0
 """How long connecting may take, with the name look-up and TLS."""
@@ -133,7 +133,8 @@ class Transport:
 
     `connections` is how many requests may be under way at once: with as many callers none ever waits for a
     connection. `answer_seconds` counts from the first byte of a request to the last one of its answer.
-    `resolver` replaces the system's look-up of names, and is asked for every connection.
+    `resolver` replaces the system's look-up of names, and is asked for every connection. `answer_limit` is
+    how many bytes of an answer are read.
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class Transport:
         connect_seconds: float = CONNECT_SECONDS,
         proxy_from_environment: bool = False,
         resolver: AbstractResolver | None = None,
+        answer_limit: int = ANSWER_LIMIT,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._connections = connections
@@ -152,6 +154,7 @@ class Transport:
         self._connect_seconds = connect_seconds
         self._proxy_from_environment = proxy_from_environment
         self._resolver = resolver
+        self._answer_limit = answer_limit
         self._session: aiohttp.ClientSession | None = None
         self._under_way: set[_Handover] = set()
         self._urls: dict[str, URL] = {}
@@ -222,7 +225,7 @@ class Transport:
         ) as response:
             handover.response = response
             failpoints.reached(Point.ANSWER_BEGAN)
-            return _answer(response, await _read(response))
+            return _answer(response, await _read(response, self._answer_limit))
 
     def _url(self, path: str) -> URL:
         if path not in self._urls:
@@ -243,12 +246,12 @@ def _answer(response: aiohttp.ClientResponse, body: bytes | None) -> Answer:
     )
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """Return the body, or None if it goes on beyond what is read."""
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """Return the body, or None if it goes on beyond `limit`."""
     content, body = response.content, b""
     while not content.at_eof():
         body += await content.readany()
-        if len(body) > ANSWER_LIMIT:
+        if len(body) > limit:
             response.close()
             return None
     return body

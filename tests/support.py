@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,3 +79,10 @@ def customers(api: LocalApi) -> list[str]:
 def local(api: LocalApi, folder: Path, *more: str) -> Sequence[str]:
     """Return the options that send a run to `api`, with the ledger in `folder`."""
     return ["--env", "local", "--base-url", api.base_url, "--ledger", str(folder / "ledger.sqlite3"), *more]
+
+
+def aged(path: Path, seconds: float = 3600) -> Path:
+    """Let `path` look as if it was changed so long ago, so that nobody waits to see whether it still is."""
+    moment = time.time() - seconds
+    os.utime(path, (moment, moment))
+    return path

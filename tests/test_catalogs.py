@@ -110,19 +110,30 @@ NO_MESSAGES = {
     "local_api.py": "who rehearses with it writes scripts",
     "local_requests.py": "the answers of an API",
     "applications.py": "what the local API says",
+    "local_responses.py": "what the local API says",
+    "mapping/statuses.py": "headers and statuses, in both languages",
     "faults.py": "what the local API says",
     "failpoints.py": "for the importer's own tests",
     "headings.py": "headers, in both languages",
     "blanks.py": "what an empty workbook says, in both languages",
     "cli/options.py": "help, which is in English",
+    "__init__.py": "an import that Python refuses to a program",
+    "library/__init__.py": "a program's arguments are wrong, and its developers mend them",
+    "library/beside.py": "a program's own leads, watcher or task have failed",
+    "library/leads.py": "a program gave what is no lead",
+    "sources.py": "a program's argument `source` is wrong",
+    "metrics.py": "help that Prometheus shows beside names of metrics, which are English, too",
+    "measuring/histogram.py": "it was asked for quantiles of nothing, which no person can do",
 }
 """Modules whose texts are not translated, and why."""
 
-# Statements, styles, programs, templates and what is said in both languages.
+# Statements, styles, programs, templates, the first settings file, whose keys are English like its comments,
+# and what is said in both languages.
 _NO_SENTENCE = re.compile(
     r".*\b(?:SELECT|INSERT|UPDATE|CREATE|DELETE|FROM|PRIMARY KEY|NOT NULL)\b|bold |lead-importer |import sys"
     r"|; from importer|title = |patternFill |fgColor |bgColor |← |JSON has |no sign has |an intent is "
-    r"|  import:  |The local lead API |; Ctrl-C| applications for ",
+    r"|  import:  |The local lead API |; Ctrl-C| applications for "
+    r"|# Settings of |<client (?:key|secret) of ",
     re.DOTALL,
 )
 _SENTENCE = re.compile(r"[a-z]{2,} [a-z]{2,}")

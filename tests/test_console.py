@@ -33,6 +33,7 @@ from importer.console import (
 from importer.console.pacing import STEADY_SECONDS, Steady, differs_notably, in_words
 from importer.intake import Selection
 from importer.model import (
+    IMPORT_OUTCOMES,
     Application,
     Created,
     Ending,
@@ -216,14 +217,44 @@ def test_an_attempt_that_settled_its_row_has_no_line_of_its_own() -> None:
 
 def test_rows_that_did_not_end_well_have_a_line_each_when_it_is_asked_for() -> None:
     stream = io.StringIO()
-    log = log_into(stream, as_json=True, verbose=True)
+    log = log_into(stream, as_json=False, verbose=True)
     for outcome in OutcomeName:
         log.row_ended(RowEnded(Place("a.csv", "", 2), outcome, ERROR))
     log.row_ended(RowEnded(Place("a.csv", "S", 3), OutcomeName.IN_DOUBT))
+    assert lines_of(stream) == [
+        *(
+            f"22:13:20 warning a.csv, row 2: {name}: timeout, no answer came in time"
+            for name in ("invalid", "rejected", "failed", "in_doubt")
+        ),
+        "22:13:20 warning a.csv, sheet S, row 3: in_doubt",
+    ]
+
+
+def test_in_json_every_row_has_a_line_with_the_attempt_that_settled_it_when_it_is_asked_for() -> None:
+    stream = io.StringIO()
+    log = LineLog(stream, as_json=True, verbose=True, run="r-1", clock=lambda: NOON, timer=Hand())
+    log.attempt_ended(attempt(Created(Application(application_id="1", status="", created_at=""))))
+    log.row_ended(RowEnded(Place("leads.csv", "", 7), OutcomeName.CREATED))
+    log.row_ended(RowEnded(Place("leads.csv", "", 8), OutcomeName.EXISTING))
+    log.row_ended(RowEnded(Place("leads.csv", "", 9), OutcomeName.REJECTED, ERROR))
     lines = [json.loads(line) for line in lines_of(stream)]
-    assert [line["outcome"] for line in lines] == ["invalid", "rejected", "failed", "in_doubt", "in_doubt"]
-    assert lines[0]["message"] == "a.csv, row 2: invalid: timeout, no answer came in time"
-    assert (lines[4]["message"], lines[4]["code"]) == ("a.csv, sheet S, row 3: in_doubt", "")
+    assert lines[0] == {
+        "time": "2023-11-14T22:13:20.000Z",
+        "level": "info",
+        "event": "row",
+        "message": "leads.csv, row 7: created",
+        "run": "r-1",
+        "row": 7,
+        "source": "leads.csv",
+        "sheet": "",
+        "outcome": "created",
+        "attempt": 2,
+        "milliseconds": 13,
+        "code": "",
+        "request_id": "",
+    }
+    assert (lines[1]["outcome"], lines[1]["attempt"], lines[1]["milliseconds"]) == ("existing", 0, 0)
+    assert (lines[2]["level"], lines[2]["code"], lines[2]["request_id"]) == ("warning", "timeout", "q-1")
 
 
 def test_progress_is_told_after_some_seconds_and_not_more_often() -> None:
@@ -266,7 +297,7 @@ def test_progress_in_json_has_the_counts_as_numbers() -> None:
 
 
 HELD = {
-    Hold(HeldBy.NOTHING_CREATED): "nothing is created yet; one request at a time",
+    Hold(HeldBy.NOTHING_CREATED): "nothing has succeeded yet; one request at a time",
     Hold(HeldBy.FAILURES): "attempts fail one after the other; one request at a time",
     Hold(HeldBy.WAIT, 11.2): "the API asked to wait 12 s more",
     Hold(HeldBy.SEARCH): "the API limits the rate; finding out how much it allows",
@@ -390,7 +421,7 @@ def test_a_dry_run_ends_with_what_would_be_sent() -> None:
 
 
 def test_the_report_of_a_run_fits_80_columns() -> None:
-    report = report_of(**dict.fromkeys(OutcomeName, 1234567))
+    report = report_of(**dict.fromkeys(IMPORT_OUTCOMES, 1234567))
     report.totals.requests, report.seconds, report.environment = 120_000, 3726.4, "production"
     report.stopped = "The API is unavailable: 20 attempts in a row brought no application (it answered 503)."
     report.notices = ["left out a sheet: " + "x, " * 40]
@@ -590,12 +621,12 @@ def test_the_progress_bar_of_no_rows_and_of_all_outcomes_can_be_drawn() -> None:
     with ProgressDisplay(console) as display:
         display.began(totals, 0)
         display.stopping("one")
-        for outcome in OutcomeName:
+        for outcome in IMPORT_OUTCOMES:
             totals.outcomes[outcome] = 123_456
         display.stopping("two")
     text = stream.getvalue()
     assert "0/1" in text
-    for outcome in OutcomeName:
+    for outcome in IMPORT_OUTCOMES:
         # A count that is cut in two at the end of a line cannot be read.
         assert f"{outcome.replace('_', ' ')} 123,456" in text
 
@@ -635,7 +666,7 @@ def test_on_a_terminal_of_80_columns_no_line_is_too_long_and_the_cursor_comes_ba
             totals = Totals()
             with ProgressDisplay(console) as display:
                 display.began(totals, 2_000_000)
-                for outcome in OutcomeName:
+                for outcome in IMPORT_OUTCOMES:
                     totals.outcomes[outcome] = 123_456
                 display.stopping("The API is unavailable: 20 attempts in a row brought no application " * 2)
         reader.join(30)

@@ -285,3 +285,10 @@ def test_credentials_from_two_places_are_bad_and_nothing_is_asked_with_them(
     assert about(findings, "credentials").verdict is Verdict.BAD
     assert "Give both in one place" in about(findings, "credentials").said
     assert api.stats.requests == 0
+
+
+def test_the_address_of_a_hook_is_not_shown(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEAD_IMPORTER_NOTIFY", "https://hooks.example.org/services/T0/B0/hook-secret")
+    shown = command("doctor", "--env", "local").output
+    assert "given, not shown" in shown
+    assert "hook-secret" not in shown

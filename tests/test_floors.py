@@ -29,6 +29,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "identity": ("identity",),
         "ooxml": ("ooxml", "ooxml.attributes", "ooxml.cells", "ooxml.relationships"),
         "seen": ("seen",),
+        "coverage": ("coverage",),
         "signing": ("signing",),
         "operations": ("operations",),
         "phone_book": ("phone_book",),
@@ -42,6 +43,8 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "mapping.choosing",
             "mapping.columns",
             "mapping.leads",
+            "mapping.statuses",
+            "mapping.updates",
             "examples",
             "templates",
             "templates.fields",
@@ -82,6 +85,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "ledger.checksums",
             "ledger.history",
             "ledger.steps",
+            "ledger.updates",
             "ledger.writer",
         ),
         "results": (
@@ -89,6 +93,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.findings",
             "results.added",
             "results.beside",
+            "results.exports",
             "results.colours",
             "results.lines",
             "results.replacing",
@@ -118,19 +123,22 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "settings.sources",
             "settings.values",
         ),
-        "local_api": ("local_api", "local_requests", "applications", "faults"),
+        "local_api": ("local_api", "local_requests", "local_responses", "applications", "faults"),
     },
     # One lead, one file, one report.
     {
-        "attempts": ("attempts",),
+        "attempts": ("attempts", "calls"),
         "senders": ("senders", "senders.messages", "senders.process"),
         "pace": ("pace", "pace.health", "pace.limit", "pace.rules", "pace.window"),
         "report": ("report",),
-        "intake": ("intake",),
+        "intake": ("intake", "update_intake"),
+        "gathering": ("gathering",),
         "findings": ("findings",),
         "file_stamps": ("file_stamps",),
         "blanks": ("blanks",),
         "places": ("places",),
+        "row_spool": ("row_spool",),
+        "response_journal": ("response_journal",),
     },
     # A whole input: sent, checked, written.
     {
@@ -140,13 +148,17 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "checking": ("checking",),
         "resolving": ("resolving",),
         "adoption": ("adoption",),
+        "access": ("access",),
         "doctor": ("doctor",),
         "advice": ("advice",),
+        "archiving": ("archiving",),
+        "metrics": ("metrics",),
     },
     # What a person sees of it, and the straight way, put together.
     {
         "console": (
             "console",
+            "console.exporting",
             "console.history",
             "console.pacing",
             "console.screen",
@@ -155,7 +167,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         ),
         "page": ("page", "page.charts", "page.numbers"),
     },
-    {"importing": ("importing",)},
+    {"importing": ("importing", "updating", "exporting"), "notification": ("notification",)},
     {
         "cli": (
             "cli",
@@ -165,8 +177,10 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "cli.options",
             "cli.report",
             "cli.resolve",
+            "cli.responses",
             "cli.running",
             "cli.templates",
+            "cli.update",
             "__main__",
         ),
         # What the package offers to programs; its __init__ names it only when asked for it.
@@ -184,7 +198,8 @@ FLOOR_OF = {part: number for number, floor in enumerate(FLOORS) for part in floo
 
 IO = {"sheets", "transport", "stores", "results", "settings", "local_api"}
 NAMES_STORES = {
-    *("runner", "history", "importing", "doctor", "outputs", "resolving", "console", "cli", "library"),
+    *("runner", "access", "history", "importing", "doctor", "outputs", "resolving", "console", "cli"),
+    "library",
 }
 OF_LOCAL_API = {"local_api", "signing", "model", "errors"}
 

@@ -20,7 +20,18 @@ from importer.history import as_json, past_run, past_runs
 from importer.ledger import Entry, Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LocalApi
-from importer.model import Application, Created, ErrorInfo, OutcomeName, Place, Rejected, RowEnd
+from importer.measuring import Measurement
+from importer.model import (
+    UPDATE_OUTCOMES,
+    Application,
+    Created,
+    ErrorInfo,
+    OutcomeName,
+    Place,
+    Rejected,
+    RowEnd,
+)
+from importer.page import page
 from importer.report import Ended, ImportReport, Reasons
 from importer.settings import Settings, load_settings
 from tests.support import Command, api_beside, local, set_faults, write_leads
@@ -160,7 +171,7 @@ async def test_what_is_not_known_of_a_killed_run_is_null(path: Path) -> None:
         "stopped",
     }
     assert (told["ended"], told["read"], told["created"]) == ("killed", 4, 1)
-    assert list(told) == ["run", "ended", *(name for name in ended("x") if name != "run")]
+    assert list(told) == ["run", "command", "ended", *(name for name in ended("x") if name != "run")]
 
 
 async def test_a_killed_run_whose_rows_were_read_again_is_not_counted(path: Path) -> None:
@@ -244,6 +255,8 @@ async def test_the_ledger_of_an_older_version_is_read_and_stays_what_it_is(path:
     await three_runs(path)
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE report")
+        connection.execute("DROP TABLE application_status")
+        connection.execute("ALTER TABLE run DROP COLUMN command")
         connection.execute("PRAGMA user_version = 3")
         connection.commit()
     before = files_of(path)
@@ -255,6 +268,57 @@ async def test_the_ledger_of_an_older_version_is_read_and_stays_what_it_is(path:
         "interrupted": 1,
     }
     assert files_of(path) == before
+
+
+async def updated(path: Path, *, killed: bool = False) -> None:
+    """Leave a run of `update` in the ledger: one status is set, and one row is invalid."""
+    with SqliteLedger(path) as ledger:
+        run = await ledger.begin_run(
+            RunStart(
+                name=NAMES[0],
+                environment="sandbox",
+                base_url="https://api",
+                started_at="2026-11-24T22:00:00.000Z",
+                command="update",
+            )
+        )
+        report = ImportReport.read(ended(NAMES[0]), command="update")
+        report.files, report.exit_code = ["statuses.csv"], 1
+        report.totals.read = 2
+        report.totals.outcomes |= {OutcomeName.UPDATED: 1, OutcomeName.INVALID: 1}
+        report.reasons.add(OutcomeName.INVALID, ERROR, Place("statuses.csv", "", 3))
+        report.measured = Measurement().measured()
+        if not killed:
+            await ledger.end_run(run, report.summary(), report.details(), complete=False)
+
+
+async def test_an_update_is_told_with_its_own_outcomes(path: Path) -> None:
+    await updated(path)
+    (listed,), _ = past_runs(settings_of(path))
+    report = past_run(settings_of(path), "last")
+    for told in (listed, report):
+        assert (told.command, tuple(told.totals.outcomes)) == ("update", UPDATE_OUTCOMES)
+        assert told.totals.add_up()
+    assert as_json(listed) == {"command": "update", "ended": "finished", **report.summary()}
+    assert "update of statuses.csv to sandbox: 2 rows read, 1 updated, 1 invalid" in shown_history(
+        [listed], 1
+    )
+    assert "nothing that can be set: mend the row" in " ".join(shown_run(report).split())
+    html = page(report)
+    assert "Update of statuses" in html
+    assert "Finished, with rows whose status is not known to be set." in html
+    assert "Mend them, and run the update again." in html
+
+
+async def test_an_update_that_was_killed_is_told_without_counts(path: Path) -> None:
+    await updated(path, killed=True)
+    report = past_run(settings_of(path), "last")
+    assert (report.ended, report.command, report.counted) == (Ended.KILLED, "update", False)
+    told = as_json(report)
+    assert {told[name] for name in ("read", *UPDATE_OUTCOMES)} == {None}
+    assert "not counted" in shown_history([report], 1)
+    assert "What it has set is in the ledger" in " ".join(shown_run(report).split())
+    assert "An update that is killed leaves no measurements" in page(report)
 
 
 def test_what_is_no_ledger_is_refused(path: Path) -> None:
@@ -292,7 +356,7 @@ def test_what_a_run_told_of_itself_is_told_again(command: Command, api: LocalApi
     totals = json.loads((tmp_path / "totals.json").read_text(encoding="utf-8"))
     ledger = ("--ledger", "ledger.sqlite3")
     (told,) = json.loads(command("history", "--json", *ledger).output)
-    assert told == {**totals, "ended": "finished"}
+    assert told == {**totals, "command": "run", "ended": "finished"}
     (full,) = json.loads(command("history", "last", "--json", *ledger).output)
     assert {**told, "details": full["details"]} == full
     assert full["details"]["measured"]["tried_again"]["http_429"] == totals["retries"]

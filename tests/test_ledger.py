@@ -21,7 +21,7 @@ from importer.errors import ImporterError, InternalError, LedgerBusyError, Ledge
 from importer.identity import KEY_BYTES, account_id, lead_key
 from importer.ledger import Entry, LeadState, Ledger, Policy, RunStart, Standing, copy_key
 from importer.ledger.sqlite import SqliteLedger
-from importer.ledger.writer import SqliteWriter, Together
+from importer.ledger.writer import SqliteWriter
 from importer.model import (
     Application,
     Created,
@@ -813,19 +813,6 @@ async def test_a_full_disk_stops_all_that_is_new_and_keeps_every_outcome_that_is
         assert [row.outcome for row in ledger.result_rows(run.run)] == ["created", "created"]
 
 
-def post(writer: SqliteWriter, work: Callable[[sqlite3.Connection], object]) -> None:
-    writer.post_piece(_ONE_BY_ONE, work)
-
-
-def take(connection: sqlite3.Connection, pieces: list[Any]) -> list[None]:
-    for piece in pieces:
-        piece(connection)
-    return [None] * len(pieces)
-
-
-_ONE_BY_ONE = Together(take, lambda _, __: False)
-
-
 class Held:
     """A writer that waits until it is told to go on, so that all that is asked meanwhile is one group."""
 
@@ -833,7 +820,7 @@ class Held:
         self.writer = writer
         self._go = threading.Event()
         self._begun = threading.Event()
-        post(writer, self._hold)
+        writer.post(self._hold)
         self._begun.wait()
 
     def _hold(self, connection: sqlite3.Connection) -> None:
@@ -973,7 +960,7 @@ async def test_nothing_of_a_transaction_that_fails_is_kept_or_told_to_be_written
         await writer.ask(note("later"))
     with pytest.raises(LedgerError):
         writer.call(note("later still"))
-    post(writer, note("an outcome that is known"))
+    writer.post(note("an outcome that is known"))
     writer.close()
     assert notes_in(tmp_path / "any.db") == ["before", "an outcome that is known"]
 
@@ -1032,7 +1019,7 @@ def test_closing_does_what_is_waiting_first(tmp_path: Path) -> None:
     held = Held(writer)
     texts = [str(number) for number in range(1500)]
     for text in texts:
-        post(writer, note(text))
+        writer.post(note(text))
     threading.Timer(0.01, held.go).start()
     writer.close()
     assert notes_in(tmp_path / "any.db") == texts

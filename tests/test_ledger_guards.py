@@ -152,6 +152,13 @@ def test_a_ledger_that_was_brought_up_to_date_has_the_tables_of_a_new_one(path: 
     assert tables[0] == tables[1]
 
 
+def as_version_3(connection: sqlite3.Connection) -> None:
+    """Take away what version 4 has more."""
+    connection.execute("DROP TABLE report")
+    connection.execute("DROP TABLE application_status")
+    connection.execute("ALTER TABLE run DROP COLUMN command")
+
+
 def as_version_2(path: Path) -> None:
     """Make a ledger, of entries of a row each, what it was in version 2, with the checksums of then."""
 
@@ -164,7 +171,7 @@ def as_version_2(path: Path) -> None:
             "UPDATE lead SET checksum = lead_checksum(key, customer_id, state, run, attempts, application_id)"
         )
         connection.execute("ALTER TABLE entry DROP COLUMN rows")
-        connection.execute("DROP TABLE report")
+        as_version_3(connection)
         connection.execute("PRAGMA user_version = 2")
         connection.commit()
 
@@ -204,6 +211,22 @@ def test_a_ledger_of_version_2_is_brought_up_to_date(sound: Path, path: Path) ->
     for _ in range(2):
         with SqliteLedger(path) as ledger:
             assert list(ledger.result_rows(1)) == known
+
+
+async def test_a_ledger_of_version_3_reads_as_before_and_can_keep_statuses(sound: Path, path: Path) -> None:
+    shutil.copy(sound, path)
+    with SqliteLedger(path) as ledger:
+        known = list(ledger.result_rows(1))
+    with closing(sqlite3.connect(path)) as connection:
+        as_version_3(connection)
+        connection.execute("PRAGMA user_version = 3")
+        connection.commit()
+    for _ in range(2):
+        with SqliteLedger(path) as ledger:
+            assert list(ledger.result_rows(1)) == known
+            await ledger.end_run(1, {}, {"version": 1}, complete=False)
+            await ledger.begin_updates()
+            assert [found.status for found in await ledger.find_applications("a", "local", ["1"])] == [""]
 
 
 def test_what_was_altered_in_a_ledger_of_version_2_is_found(sound: Path, path: Path) -> None:

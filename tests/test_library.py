@@ -478,6 +478,11 @@ async def test_a_file_of_settings_is_for_those_that_are_loaded() -> None:
         await importer.import_leads([], source="crm", config="leads.toml")  # type: ignore[call-arg]
 
 
+async def test_an_option_about_what_a_command_prints_is_refused() -> None:
+    with pytest.raises(importer.UsageError, match="quiet: a program is told everything"):
+        await importer.import_leads([], source="crm", quiet=True)  # type: ignore[call-arg]
+
+
 async def test_options_that_are_wrong_are_told_all_at_once_before_a_lead_is_read() -> None:
     with pytest.raises(importer.UsageError) as told:
         await importer.import_leads([], source="crm", env="moon", rate=0)  # type: ignore[arg-type]
@@ -612,6 +617,8 @@ async def test_an_import_prints_nothing_and_leaves_signals_the_collector_and_pro
             dict(os.environ),
         )
 
+    # What the commands of earlier tests froze would go meanwhile.
+    gc.unfreeze()
     before = state()
     seen: list[object] = []
     watcher = Rows(lambda _: seen.append(state()))
@@ -625,7 +632,7 @@ def test_a_program_starts_other_processes_only_if_it_asks_for_them(
     given: importer.FileOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    monkeypatch.setattr("importer.importing.fitting_processes", lambda *given: asked.append(given))
+    monkeypatch.setattr("importer.access.fitting_processes", lambda *given: asked.append(given))
     importer.run(importer.import_files(write_leads(tmp_path / "leads.csv", 1), env="local"))
     assert asked == []
 

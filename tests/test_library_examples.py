@@ -52,7 +52,7 @@ def test_the_examples_of_the_docstrings_tell_the_truth() -> None:
     tests = [test for module in (library, leads_module, options) for test in finder.find(module)]
     results = [doctest.DocTestRunner().run(test) for test in tests]
     assert sum(result.failed for result in results) == 0
-    assert sum(result.attempted for result in results) >= 7
+    assert sum(result.attempted for result in results) >= 11
 
 
 def test_the_example_of_the_package_is_a_program(folder: Path) -> None:

@@ -186,8 +186,30 @@ async def test_a_fault_for_a_client_that_has_gone_still_creates(
 async def test_a_request_that_would_be_refused_gets_no_fault(api: LocalApi, client: Client) -> None:
     stage(api, "503:first=1")
     assert (await client.create(""))[0] == 400
-    assert (await client.send("GET", "/lead/responses?form_ids=7&size=1"))[0] == 200
+    assert (await client.send("GET", "/lead/responses?form_ids=7"))[0] == 400
+    assert (await client.send("PUT", "/lead/applications/1", b'{"status":"new"}'))[0] == 404
     assert (await client.create())[0] == 503
+
+
+async def test_a_fault_is_staged_whatever_the_operation_unless_it_names_one(
+    api: LocalApi, client: Client
+) -> None:
+    _, created = await client.create()
+    update = ("PUT", f"/lead/applications/{created['data']['id']}", b'{"status":"disbursed"}')
+    listing = ("GET", "/lead/responses?form_ids=7&size=1")
+    stage(api, "503:times=2")
+    assert [(await client.send(*update))[0], (await client.send(*listing))[0]] == [503, 503]
+    stage(api, "503:on=update")
+    assert [(await client.create())[0], (await client.send(*listing))[0]] == [200, 200]
+    assert (await client.send(*update))[0] == 503
+    assert api.applications[0].status == "new"
+    stage(api, "503:on=update,created=yes")
+    assert (await client.send(*update))[0] == 503
+    assert api.applications[0].status == "disbursed"
+    stage(api, "no-id", "other-customer")
+    assert [(await client.send(*update))[0], (await client.send(*listing))[0]] == [204, 200]
+    stage(api, "delay:seconds=0")
+    assert (await client.send(*update))[0] == 204
 
 
 async def test_faults_at_random_are_the_same_for_the_same_seed() -> None:

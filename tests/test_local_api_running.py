@@ -75,6 +75,7 @@ async def test_the_control_counts_the_requests_and_not_itself(api: LocalApi, cli
         {
             "requests": 3,
             "created": 1,
+            "updated": 0,
             "by_status": {"429": 1, "200": 1, "400": 1},
             "by_fault": {"429": 1},
             "max_in_flight": 1,

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from importer.errors import ResultsError
-from importer.language import speaking
+from importer.language import in_figures, speaking
 from importer.local_api import LocalApi
 from importer.measuring import Histogram, Measurement
 from importer.model import ErrorInfo, OutcomeName, Place
 from importer.page import page, write_page
 from importer.page.charts import bars_of
-from importer.page.numbers import about, clock, elapsed, length, moment, number, share
+from importer.page.numbers import about, clock, elapsed, length, moment, share
 from importer.report import ImportReport
 from tests.support import Command, api_beside, local, set_faults, write_leads
 
@@ -298,7 +298,7 @@ def test_a_report_is_no_reason_to_run_and_a_dry_run_may_have_one(command: Comman
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        (number(1234567.89, 1), "1,234,567.9"),
+        (in_figures(1234567.89, 1), "1,234,567.9"),
         (about(0), "0"),
         (about(0.126), "0.13"),
         (about(12.34), "12.3"),
@@ -326,7 +326,7 @@ def test_numbers_are_told_with_as_many_digits_as_a_person_needs(told: str, expec
 
 def test_numbers_have_the_signs_of_the_language() -> None:
     with speaking("vi"):
-        assert (number(1234567.5, 1), length(2.5)) == ("1.234.567,5", "2,5 s")
+        assert (in_figures(1234567.5, 1), length(2.5)) == ("1.234.567,5", "2,5 s")
 
 
 def test_a_moment_is_told_as_the_clock_on_the_wall_shows_it() -> None:

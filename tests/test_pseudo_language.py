@@ -24,7 +24,7 @@ from importer.errors import UsageError
 from importer.findings import FindingList
 from importer.intake import Selection
 from importer.language import speaking
-from importer.model import OutcomeName
+from importer.model import IMPORT_OUTCOMES, OutcomeName
 from importer.pace import HeldBy, Hold
 from importer.remarks import PROBLEMS, REPAIRS, WARNINGS
 from importer.results import COLUMNS
@@ -188,7 +188,7 @@ def test_nothing_that_a_run_shows_writes_or_asks_is_in_english(command: Command,
         assert ended.code == 3
         assert shown(ended.output + ended.errors, str(leads), codes, of_the_api) == []
         results = read_results(leads.with_name("leads.results.csv"))
-        assert {line["outcome"] for line in results} == set(OutcomeName) - {"existing", "not_attempted"}
+        assert {line["outcome"] for line in results} == set(IMPORT_OUTCOMES) - {"existing", "not_attempted"}
         told = [line[name] for line in results for name in ("error_message", "notes")]
         assert shown("\n".join(told), of_the_api) == []
         told = [line["error"] for line in read_results(leads.with_name("leads.retry.csv"))]

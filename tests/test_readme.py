@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,9 @@ README = Path(__file__).parent.parent / "README.md"
 
 # What a command may end with that did what it should: some rows are no leads, and some are in doubt.
 FINE = {"run": {0, 1}, "check": {0, 1}, "resolve": {0, 3}}
+
+ONLY_NAMED = {"lead-importer run"}
+"""What the README calls so without meaning a whole command."""
 
 RUN_ELSEWHERE = {
     "Try it": "continuous integration runs it, in a virtual environment that it makes",
@@ -65,7 +69,7 @@ def steps() -> list[Step]:
         found += [
             Step(section, tuple(shlex.split(text, comments=True)))
             for text in written
-            if text.startswith("lead-importer ")
+            if text.startswith("lead-importer ") and text not in ONLY_NAMED
         ]
     return found
 
@@ -155,6 +159,13 @@ def import_everything(place: Place) -> None:
     assert place.run("run", "leads.csv") == 0
 
 
+def decide_of_everything(place: Place) -> None:
+    """Import, and write into the results what a bank has decided."""
+    assert place.run("run", "leads.csv", "--env", "production") == 0
+    results = place.folder / "leads.results.csv"
+    results.write_text(results.read_text("utf-8").replace(",new,", ",disbursed,"), encoding="utf-8")
+
+
 def leave_in_doubt(place: Place) -> None:
     """Leave the rows in doubt that the README settles."""
     rows = [17, 18, *range(20, 26), 27]
@@ -165,9 +176,32 @@ def leave_in_doubt(place: Place) -> None:
     place.api.faults = []
 
 
+def fill_the_inbox(place: Place) -> None:
+    """Put a file into the inbox that was written hours before."""
+    (place.folder / "inbox").mkdir()
+    copied = Path(shutil.copy(place.folder / "leads.xlsx", place.folder / "inbox"))
+    os.utime(copied, (copied.stat().st_mtime - 3600,) * 2)
+
+
+def import_from_python(place: Place) -> None:
+    """Import leads as a program does, one of which is in doubt then."""
+    place.api.faults = [parse_fault("drop-after:customer=1001")]
+    program = (
+        "import importer; given = importer.load_settings(env='sandbox'); "
+        "leads = [{'customer_id': str(n), 'email': f'lan{n}@example.com', 'phone': f'09{n:08}'} for n in "
+        "range(1000, 1005)]; "
+        "importer.run(importer.import_leads(leads, source='crm', settings=given))"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=place.folder, env=place.variables, check=True)
+    place.api.faults = []
+
+
 BEFORE: Mapping[str, Callable[[Place], None]] = {
     "Start from an empty workbook": leave_no_workbook,
     "What becomes of each row": import_everything,
+    "Set statuses in bulk": decide_of_everything,
+    "Every night": fill_the_inbox,
+    "From Python": import_from_python,
     "Settle what is in doubt": leave_in_doubt,
 }
 """What must have happened before the commands of a section."""

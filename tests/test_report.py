@@ -18,7 +18,7 @@ from importer.errors import (
     StoppedError,
     UsageError,
 )
-from importer.model import ErrorInfo, OutcomeName, Place, Totals
+from importer.model import IMPORT_OUTCOMES, ErrorInfo, OutcomeName, Place, Totals
 from importer.report import TO_MEND, ImportReport, Reasons, exit_code
 
 SIGINT = InterruptedRunError("Ctrl-C", signal.SIGINT)
@@ -98,7 +98,7 @@ def test_of_several_exit_codes_the_first_in_the_order_of_the_contract_counts(
 
 
 def test_rows_in_doubt_and_good_ones_are_not_to_be_mended() -> None:
-    assert set(OutcomeName) - TO_MEND == {
+    assert set(IMPORT_OUTCOMES) - TO_MEND == {
         OutcomeName.CREATED,
         OutcomeName.EXISTING,
         OutcomeName.DUPLICATE,

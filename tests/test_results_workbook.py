@@ -16,7 +16,7 @@ from python_calamine import CalamineWorkbook
 
 from importer import ooxml
 from importer.errors import SheetError, UnusualWorkbookError
-from importer.model import OutcomeName, ResultRow
+from importer.model import IMPORT_OUTCOMES, OutcomeName, ResultRow
 from importer.results import outcome_row
 from importer.results.added import OUTCOME_WIDTHS, added_columns
 from importer.results.workbook import LeadSheet, markup, write_outcomes
@@ -56,7 +56,7 @@ def annotated(
     """Write the outcomes of six rows below the headers, a line lower if those take two."""
     path = source.with_name(name)
     first = 5 if header_row > 1 else 2
-    outcomes = [*OutcomeName][:6]
+    outcomes = [*IMPORT_OUTCOMES][:6]
     rows = [result(first + at, outcome) for at, outcome in enumerate(outcomes)] if rows is None else rows
     write_outcomes(path, source, [LeadSheet(LEADS, header_row)], map(outcome_row, rows), nothing)
     return path
@@ -121,10 +121,10 @@ def test_outcomes_stand_beside_their_rows_as_text_and_counts_as_numbers(tmp_path
 
 def test_each_kind_of_outcome_has_its_colour_and_the_font_and_lines_of_its_row(tmp_path: Path) -> None:
     source = by_openpyxl(tmp_path / "leads.xlsx", count=8)
-    rows = [result(5 + at, outcome) for at, outcome in enumerate(OutcomeName)]
+    rows = [result(5 + at, outcome) for at, outcome in enumerate(IMPORT_OUTCOMES)]
     sheet = sheet_of(annotated(source, 3, rows))
     cells = [sheet.cell(row.place.row, 6) for row in rows]
-    assert [cell.value for cell in cells] == [*OutcomeName]
+    assert [cell.value for cell in cells] == [*IMPORT_OUTCOMES]
     colours = {cell.value: cell.fill.fgColor.rgb for cell in cells}
     groups = {colour: {name for name in colours if colours[name] == colour} for colour in colours.values()}
     assert sorted(map(sorted, groups.values())) == [

@@ -369,7 +369,7 @@ async def test_as_many_processes_send_as_fit_the_rows_that_are_to_be_sent(
         counted.append(rows)
         return 1
 
-    monkeypatch.setattr("importer.importing.fitting_processes", fitting)
+    monkeypatch.setattr("importer.access.fitting_processes", fitting)
     limits: list[dict[str, Any]] = [{}, {"limit": 2}, {"limit": 9}]
     for limit in limits:
         settings = Settings(env="local", ledger=tmp_path / "ledger.sqlite3", **limit)
@@ -380,8 +380,8 @@ async def test_as_many_processes_send_as_fit_the_rows_that_are_to_be_sent(
 async def test_where_one_process_alone_can_send_a_wish_for_more_is_told_not_to_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importer.importing.MAY_BE_SEVERAL", False)
-    monkeypatch.delattr("importer.importing.SenderProcesses")
+    monkeypatch.setattr("importer.access.MAY_BE_SEVERAL", False)
+    monkeypatch.delattr("importer.access.SenderProcesses")
     settings = Settings(env="local", ledger=tmp_path / "ledger.sqlite3", processes=2)
     report = await import_files([str(write_leads(tmp_path / "leads.csv", 3))], settings, watcher=Silent())
     assert report.totals.outcomes[OutcomeName.CREATED] == 3

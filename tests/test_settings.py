@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from pydantic import SecretStr
 
 from importer.errors import InternalError, UsageError
 from importer.settings import (
@@ -95,6 +97,14 @@ def test_without_anything_given_the_defaults_are_those_of_the_contract(tmp_path:
         "dry_run": False,
         "summary": None,
         "report": None,
+        "archive": None,
+        "notify": None,
+        "notify_on": "always",
+        "metrics": None,
+        "form": (),
+        "since": None,
+        "until": None,
+        "output": None,
         "problems": None,
         "log_format": None,
         "lang": None,
@@ -154,7 +164,15 @@ VALUES = [
     ("dry_run", "yes", True),
     ("summary", "s.json", Path("s.json")),
     ("report", "r.html", Path("r.html")),
+    ("archive", "done", Path("done")),
+    ("notify", "https://example.org/hook?key=1", SecretStr("https://example.org/hook?key=1")),
+    ("notify_on", "trouble", "trouble"),
+    ("metrics", "m.prom", Path("m.prom")),
     ("problems", "p.csv", Path("p.csv")),
+    ("form", "12;13", ("12", "13")),
+    ("since", "2023-11-14T22:13:20Z", 1_700_000_000),
+    ("until", "2023-11-15T05:13:20.9+07:00", 1_700_000_000),
+    ("output", "r.csv", Path("r.csv")),
     ("log_format", "json", "json"),
     ("lang", "vi", "vi"),
     ("quiet", "1", True),
@@ -342,6 +360,18 @@ WRONG = [
     ("report", "~nobody-here/x", "'~nobody-here/x' names the home of nobody on this computer."),
     ("summary", "~nobody-here/x", "'~nobody-here/x' names the home of nobody on this computer."),
     ("problems", " ", "' ' is not allowed; give the path of a file."),
+    ("form", ["x1"], "'x1' is not allowed; give the id of a form, in digits."),
+    (
+        "since",
+        "2026",
+        "'2026' is not allowed; give a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00.",
+    ),
+    (
+        "until",
+        5,
+        "5 is not allowed; give a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00.",
+    ),
+    ("output", "", "'' is not allowed; give the path of a file."),
     ("processes", 65, "65 is not allowed; give a whole number from 1 to 64."),
     ("concurrency", 0, "0 is not allowed; give a whole number from 1 to 1000."),
     ("concurrency", 1001, "1001 is not allowed; give a whole number from 1 to 1000."),
@@ -375,6 +405,21 @@ WRONG = [
     ("proxy_from_environment", "x", "'x' is not allowed; give true or false."),
     ("config", "", "'' is not allowed; give the path of a TOML file."),
     ("profile", "", "'' is not allowed; give the name of a profile."),
+    ("archive", " ", "' ' is not allowed; give the path of a folder."),
+    ("notify", 3, "the address (not shown) is no address such as https://example.org/path."),
+    (
+        "notify",
+        "http://example.org/hook",
+        "the address (not shown) is not encrypted, which only an address of this computer may be; give an "
+        "https:// address.",
+    ),
+    ("notify_on", "never", "'never' is not allowed; give always or trouble."),
+    ("metrics", " ", "' ' is not allowed; give the path of a .prom file."),
+    (
+        "metrics",
+        "leads.csv",
+        "'leads.csv' does not end in .prom, and the node exporter reads no other files; let its name end so.",
+    ),
     ("base_url", True, "true is not allowed; give an address such as https://example.org/path."),
 ]
 
@@ -638,7 +683,10 @@ def test_the_secret_stays_out_of_the_log_of_pydantic_settings(
     [
         ("concurency = 3", ["'concurency' is no setting. Did you mean concurrency?"]),
         ("Base-URL = 3", ["'Base-URL' is no setting. Did you mean base_url?"]),
-        ("zebra = 3", ["'zebra' is no setting. The settings are adopt, attempts, base_url, client_key, "]),
+        (
+            "zebra = 3",
+            ["'zebra' is no setting. The settings are adopt, archive, attempts, base_url, client_key, "],
+        ),
         ('config = "x.toml"', ["'config' is no setting."]),
         ("[run]\nlimit = 3", ["'run' is no setting."]),
         ("limits = 1\nrates = 1", ["'limits' is no setting. Did you mean limit?", "'rates' is no setting."]),
@@ -771,3 +819,27 @@ def test_settings_import_neither_the_network_nor_the_tables() -> None:
     modules = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
     assert re.search("^importer.settings$", modules, re.MULTILINE)
     assert not re.search("^(aiohttp|pandas|typer)$", modules, re.MULTILINE)
+
+
+# --- periods ---------------------------------------------------------------------------------------------
+
+
+def test_a_date_is_meant_with_its_whole_day_where_this_computer_is(tmp_path: Path) -> None:
+    day = datetime.date(2026, 11, 24)
+    found = settings(tmp_path, {"since": str(day), "until": str(day)})
+    midnight = datetime.datetime.combine(day, datetime.time.min)
+    assert found.since == midnight.timestamp()
+    assert found.until == (midnight + datetime.timedelta(days=1)).timestamp() - 1
+
+
+def test_toml_has_dates_and_moments_of_its_own(tmp_path: Path) -> None:
+    config = written(tmp_path, "s.toml", "since = 2026-11-24T00:00:00Z\nuntil = 2026-11-24\nform = [7, 8]\n")
+    found = settings(tmp_path, {"config": config})
+    assert found.since == 1_795_478_400
+    assert found.until is not None
+    assert found.form == ("7", "8")
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(tmp_path: Path) -> None:
+    said = refusal(tmp_path, {"since": "2026-11-24", "until": "2026-11-20"})
+    assert said == "option --until: the end of the period is before its beginning, which since tells."

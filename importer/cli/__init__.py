@@ -23,6 +23,7 @@ from importer.cli.init import init
 from importer.cli.loading import load
 from importer.cli.options import (
     Adopt,
+    Archive,
     Attempts,
     BaseUrl,
     Columns,
@@ -37,7 +38,10 @@ from importer.cli.options import (
     LedgerFile,
     Limit,
     LogFormat,
+    Metrics,
     NoRepair,
+    Notify,
+    NotifyOn,
     OnDoubt,
     Problems,
     Processes,
@@ -57,7 +61,9 @@ from importer.cli.options import (
 )
 from importer.cli.report import report as write_report
 from importer.cli.resolve import ResolveCommand, resolve
+from importer.cli.responses import responses
 from importer.cli.templates import commands as template_commands
+from importer.cli.update import update
 from importer.errors import ImporterError, unexpected
 from importer.language import _, language_of, speaking
 
@@ -99,7 +105,9 @@ def _root(
     "lead-importer run leads.csv --env production --summary totals.json\n\n"
     "    for real; run it again at any time: what was created is not sent again\n\n"
     "lead-importer run leads.csv --map phone='Di động' --limit 10\n\n"
-    "    one column named by hand, the first ten leads only"
+    "    one column named by hand, the first ten leads only\n\n"
+    "lead-importer run inbox --env production --archive done --quiet\n\n"
+    "    every night: all files of a folder, and not a word unless there is trouble"
 )
 def run(
     context: typer.Context,
@@ -128,6 +136,10 @@ def run(
     adopt: Adopt = None,
     summary: Summary = None,
     report: Report = None,
+    archive: Archive = None,
+    notify: Notify = None,
+    notify_on: NotifyOn = None,
+    metrics: Metrics = None,
     log_format: LogFormat = None,
     quiet: Quiet = None,
     verbose: Verbose = None,
@@ -172,22 +184,31 @@ def check(
     from importer.cli.running import reader_may_leave
     from importer.console import Screen, show_check
     from importer.findings import FindingList
+    from importer.gathering import gather
     from importer.importing import spooled
     from importer.intake import Selection
     from importer.places import refuse_bad_list
 
     loaded = _settings(context)
     settings = loaded.settings
+    # Nothing is sent, so a file that is still being written may be looked at.
+    gathered = gather(files).settled(time.time())
     if settings.problems:
-        refuse_bad_list(settings.problems, files)
+        refuse_bad_list(settings.problems, gathered.files)
     listing = FindingList() if settings.problems else nullcontext()
     with spooled(files, sys.stdin.buffer) as spool, listing as findings:
         report = check_files(
-            files, Selection.of(settings), spool=spool, limit=settings.limit, findings=findings
+            gathered.files,
+            Selection.of(settings),
+            spool=spool,
+            limit=settings.limit,
+            findings=findings,
+            found=gathered.found,
         )
         if findings and settings.problems:
             findings.write(settings.problems)
-    report.notices[:0] = loaded.notices
+    report.notices[:0] = [*loaded.notices, *gathered.notices]
+    report.refused[:0] = gathered.stuck
     address = settings.api_address() or _("http://127.0.0.1:(any free port)")
     with reader_may_leave():
         show_check(Screen(), report, address, settings.problems)
@@ -241,10 +262,20 @@ app.command(
 
 
 app.command(
-    "init",
-    epilog="[bold]Example[/]\n\nlead-importer init\n\n"
-    "    then fill in the credentials, and: lead-importer doctor",
-)(init)
+    "update",
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer update leads.results.csv --env production\n\n"
+    "    the results of a run, in whose column status you wrote disbursed or rejected\n\n"
+    "lead-importer update statuses.xlsx --map application_id='Mã' --map status='Kết quả'",
+)(update)
+
+
+app.command(
+    "responses",
+    epilog="[bold]Examples[/]\n\n"
+    "lead-importer responses --form 12 --form 13 -o responses.xlsx --env production\n\n"
+    "lead-importer responses --form 12 --since 2026-11-01 --until 2026-11-30 -o november.csv",
+)(responses)
 
 
 app.command(
@@ -262,6 +293,13 @@ app.command(
     epilog="[bold]Example[/]\n\nlead-importer report last -o report.html\n\n"
     "    one page without any script, to open or to mail",
 )(write_report)
+
+
+app.command(
+    "init",
+    epilog="[bold]Example[/]\n\nlead-importer init\n\n"
+    "    then fill in the credentials, and: lead-importer doctor",
+)(init)
 
 
 @app.command(epilog="[bold]Examples[/]\n\nlead-importer doctor\n\nlead-importer doctor --profile production")
@@ -316,7 +354,14 @@ def local_api(
             "drop-after, garbage, bad-json, no-id, other-customer, redirect. Which requests: rate=0.05 "
             "first=3 every=10 times=2 each=1 customer=1001|1002. A status takes retry-after=1, "
             "format=api|html|empty, reason=TEXT, created=yes and delay=0.5; delay takes seconds=2. "
-            "Repeatable.",
+            "on=create|update|list is for one operation only. Repeatable.",
+        ),
+    ] = None,
+    responses: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|N",
+            help="The form responses to list: a file of JSON lines, or so many invented ones of form 1.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the faults at random.")] = 0,
@@ -328,10 +373,12 @@ def local_api(
     from importer.event_loops import run_loop
     from importer.faults import parse_fault
     from importer.local_api import LOCAL_CREDENTIALS, LocalApi
+    from importer.local_responses import given_responses
 
     rules = [parse_fault(spec) for spec in fault or ()]
     given = load({"config": config, "profile": profile, "env": "local"}).settings.credentials()
-    api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed)
+    listed = given_responses(responses) if responses else ()
+    api = LocalApi(given or LOCAL_CREDENTIALS, faults=rules, store=store, seed=seed, responses=listed)
     run_loop(serve(api, port))
 
 

@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from importer.cli.options import Language
+from importer.language import _
+
 
 def init(
     user: Annotated[
@@ -30,6 +33,7 @@ def init(
             show_default=False,
         ),
     ] = False,
+    lang: Language = None,
 ) -> None:
     """Write a first settings file, lead-importer.toml, that only you can read.
 
@@ -43,19 +47,25 @@ def init(
         raise already_there(path)
     key = secret = ""
     if sys.stdin.isatty() and not no_input:
-        typer.echo("The pair of your app in the sandbox, from the Tini console. Enter leaves it for later.")
+        typer.echo(
+            _("The pair of your app in the sandbox, from the Tini console. Enter leaves it for later.")
+        )
         try:
-            key = _asked("Client key", hidden=False)
-            secret = _asked("Client secret (not shown)", hidden=True) if key else ""
+            key = _asked(_("Client key"), hidden=False)
+            secret = _asked(_("Client secret (not shown)"), hidden=True) if key else ""
         except typer.Abort:
-            typer.echo("Interrupted; nothing was written.", err=True)
+            typer.echo(_("Interrupted; nothing was written."), err=True)
             raise typer.Exit(128 + signal.SIGINT) from None
     write_first_file(path, first_file(key, secret))
-    typer.echo(f"Written: {path}")
+    typer.echo(_("Written: {path}").format(path=path))
     if not secret:
-        typer.echo(f"-> Fill in client_key and client_secret in {path}")
-    typer.echo("-> lead-importer doctor                        is everything set up?")
-    typer.echo("-> lead-importer run leads.csv --env local     rehearse; nothing leaves this machine")
+        step = _("Fill in client_key and client_secret in {path}").format(path=path)
+        typer.echo(f"-> {step}")
+    for command, does in (
+        ("lead-importer doctor", _("is everything set up?")),
+        ("lead-importer run leads.csv --env local", _("rehearse; nothing leaves this machine")),
+    ):
+        typer.echo(f"-> {command:<44}{does}")
 
 
 def _asked(question: str, *, hidden: bool) -> str:
@@ -65,4 +75,4 @@ def _asked(question: str, *, hidden: bool) -> str:
         answer: str = typer.prompt(question, default="", show_default=False, hide_input=hidden).strip()
         if not answer or fits_header(answer):
             return answer
-        typer.echo("It has a blank or a sign outside ASCII in it. Copy it again.", err=True)
+        typer.echo(_("It has a blank or a sign outside ASCII in it. Copy it again."), err=True)

@@ -41,7 +41,8 @@ Files = Annotated[
     list[str],
     typer.Argument(
         metavar="FILE...",
-        help="CSV (.csv .tsv .txt, also .gz; - for standard input), workbook (.xlsx .xlsm .xls .xlsb .ods).",
+        help="CSV (.csv .tsv .txt, also .gz; - for standard input), workbook (.xlsx .xlsm .xls .xlsb .ods), "
+        "a folder of them, or a pattern such as 'inbox/*.xlsx'.",
         show_default=False,
     ),
 ]
@@ -221,6 +222,15 @@ Results = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+UpdateResults = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        metavar="FILE",
+        help="Results, as .csv, .jsonl or .xlsx. Default: NAME.updated.csv beside the input.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 LedgerFile = Annotated[
     Path | None,
     typer.Option(
@@ -237,6 +247,77 @@ Adopt = Annotated[
         metavar="FILE",
         help="Results of a lost ledger: what they tell as created or in doubt is taken over, not sent. "
         "Repeatable.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Archive = Annotated[
+    Path | None,
+    typer.Option(
+        "--archive",
+        metavar="DIR",
+        help="Move files there that are done, with their results. Default: they stay.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Notify = Annotated[
+    str | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        help="Post the totals there when the run has ended, to Slack, Mattermost and Google Chat, too. It is "
+        "a secret: better LEAD_IMPORTER_NOTIFY.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+NotifyOn = Annotated[
+    str | None,
+    typer.Option(
+        "--notify-on",
+        metavar="always|trouble",
+        help="Whether also a run is told of that went well. Default: always.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Figures of the run for Prometheus, as .prom for the node exporter's textfile collector.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Forms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--form", metavar="ID", help="A form whose responses are wanted. Repeatable.", rich_help_panel=_FILES
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="DATE",
+        help="Only responses from then on: 2026-11-24, or 2026-11-24T08:30 with or without an offset.",
+        rich_help_panel=_FILES,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until",
+        metavar="DATE",
+        help="Only responses up to then; a date is meant with its whole day.",
+        rich_help_panel=_FILES,
+    ),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Where they go, as .csv, .xlsx or .jsonl.",
         rich_help_panel=_OUTPUT,
     ),
 ]
@@ -276,7 +357,7 @@ Quiet = Annotated[
     typer.Option(
         "--quiet",
         metavar="",
-        help="Say nothing when all went well.",
+        help="Say nothing when all went well, and all of it on standard error when not.",
         rich_help_panel=_OUTPUT,
         show_default=False,
     ),
@@ -286,7 +367,7 @@ Verbose = Annotated[
     typer.Option(
         "--verbose",
         metavar="",
-        help="Tell of every row that went wrong.",
+        help="Tell of every row that went wrong; in JSON of every row.",
         rich_help_panel=_OUTPUT,
         show_default=False,
     ),
@@ -317,7 +398,7 @@ Profile = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="The [profiles.NAME] of that file, for one app or environment. Default: the file's profile.",
+        help="The \\[profiles.NAME] of that file, for one app or environment. Default: the file's profile.",
         rich_help_panel=_SETTINGS,
     ),
 ]

@@ -9,6 +9,7 @@ import typer
 
 from importer.cli.loading import load
 from importer.cli.options import Config, Language, LedgerFile, Profile
+from importer.language import _
 
 
 def report(
@@ -36,4 +37,4 @@ def report(
     refuse_bad_page(output)
     loaded = load({"ledger": ledger, "lang": lang, "config": config, "profile": profile})
     write_page(output, past_run(loaded.settings, run))
-    typer.echo(f"Written: {output}")
+    typer.echo(_("Written: {path}").format(path=output))

@@ -11,12 +11,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from importer.advice import MEANINGS, rows
-from importer.console.screen import STYLES, counted, lasting, text
+from importer.advice import meaning, rows
+from importer.console.screen import STYLES, lasting, text
+from importer.language import _, in_figures, marked, ngettext
 from importer.model import Place
 from importer.report import Ended, ImportReport
 
-_ENDED = {Ended.FINISHED: "green", Ended.STOPPED: "bold red", Ended.KILLED: "bold magenta"}
+_ENDED = {
+    Ended.FINISHED: (marked("finished"), "green"),
+    Ended.STOPPED: (marked("stopped"), "bold red"),
+    Ended.KILLED: (marked("killed"), "bold magenta"),
+}
 
 _REASONS = 20
 
@@ -24,27 +29,45 @@ _REASONS = 20
 def show_history(console: Console, reports: Sequence[ImportReport], known: int) -> None:
     """Print runs, two lines or more each; `known` is how many the ledger has."""
     if not reports:
-        console.print("No run is known yet.")
+        console.print(_("No run is known yet."))
         return
-    widths = (max(len(report.run) for report in reports), 16, 9)
-    titles = ("Run", "Started", "Length")
-    headings = [heading.ljust(width) for heading, width in zip(titles, widths, strict=True)]
-    console.print(text("  ".join([*headings, "Ended"]), "bold"), soft_wrap=True)
-    for report in reports:
-        line = [report.run.ljust(widths[0]), _local(report.started_at)[:16], _length(report).ljust(widths[2])]
-        console.print(
-            Text.assemble(text("  ".join([*line, ""])), text(report.ended, _ENDED[report.ended])),
-            soft_wrap=True,
-        )
-        told = text(f"{', '.join(report.files) or 'no file'} to {report.environment}: ", "bright_black")
-        console.print(Padding(Text.assemble(told, _counts(report)), (0, 0, 0, 4), expand=False))
+    titles = (_("Run"), _("Started"), _("Length"))
+    lines = [(report.run, _local(report.started_at)[:16], _length(report)) for report in reports]
+    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
+    console.print(text("  ".join([*_padded(titles, widths), _("Ended")]), "bold"), soft_wrap=True)
+    for report, line in zip(reports, lines, strict=True):
+        ended = _ended(report)
+        console.print(Text.assemble(text("  ".join([*_padded(line, widths), ""])), ended), soft_wrap=True)
+        files = ", ".join(report.files) or _("no file")
+        told = (
+            _("update of {files} to {environment}:")
+            if report.command == "update"
+            else _("{files} to {environment}:")
+        ).format(files=files, environment=report.environment)
+        counts = Text.assemble(text(f"{told} ", "bright_black"), _counts(report))
+        console.print(Padding(counts, (0, 0, 0, 4), expand=False))
     if (earlier := known - len(reports)) > 0:
-        console.print(f"and {counted(earlier, 'earlier run')}; --limit shows more")
+        console.print(
+            ngettext(
+                "and {count} earlier run; --limit shows more",
+                "and {count} earlier runs; --limit shows more",
+                earlier,
+            ).format(count=in_figures(earlier))
+        )
+
+
+def _padded(line: Sequence[str], widths: Sequence[int]) -> list[str]:
+    return [value.ljust(width) for value, width in zip(line, widths, strict=True)]
+
+
+def _ended(report: ImportReport) -> Text:
+    word, style = _ENDED[report.ended]
+    return text(_(word), style)
 
 
 def show_past_run(console: Console, report: ImportReport) -> None:
     """Print all that is known of a run."""
-    console.print(text(f"Run {report.run}", "bold"), soft_wrap=True)
+    console.print(text(_("Run {name}").format(name=report.run), "bold"), soft_wrap=True)
     facts = Table(box=None, pad_edge=False, show_header=False)
     facts.add_column(style="bright_black", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -55,85 +78,112 @@ def show_past_run(console: Console, report: ImportReport) -> None:
     if report.counted:
         console.print(_outcomes(report))
     else:
-        console.print("A later run has taken over its rows, so they are no longer counted here.")
+        console.print(text(_uncounted(report)))
     if report.reasons.counts:
         console.print()
         _show_reasons(console, report)
     console.print()
     command = f"lead-importer report {report.run} -o report.html"
-    console.print(text(f"As a page: {command}"), soft_wrap=True)
+    console.print(text(_("As a page: {command}").format(command=command)), soft_wrap=True)
 
 
 def _facts(report: ImportReport) -> list[tuple[str, Text]]:
     killed = report.ended is Ended.KILLED
     found = [
-        ("Files", text(", ".join(report.files) or "none was read")),
-        ("Sent to", text(f"{report.environment}, {report.base_url}")),
-        ("Started", text(_local(report.started_at))),
-        ("Ended", text(report.ended if killed else f"{_local(report.finished_at)}, {report.ended}")),
+        (_("Command"), text(report.command)),
+        (_("Files"), text(", ".join(report.files) or _("none was read"))),
+        (_("Sent to"), text(f"{report.environment}, {report.base_url}")),
+        (_("Started"), text(_local(report.started_at))),
+        (
+            _("Ended"),
+            Text.assemble(text("" if killed else f"{_local(report.finished_at)}, "), _ended(report)),
+        ),
     ]
-    found[-1][1].stylize(_ENDED[report.ended], len(found[-1][1]) - len(report.ended))
     if report.stopped is not None:
-        found.append(("Stopped", text(report.stopped)))
+        found.append((_("Stopped"), text(report.stopped)))
     if killed:
-        found.append(("", text("what it had noted is told as the ledger has it now")))
+        if report.command == "run":
+            found.append(("", text(_("what it had noted is told as the ledger has it now"))))
         return found
-    found.append(("Length", text(lasting(report.seconds))))
-    again = f", {report.totals.retries:,} of them tries again" if report.totals.retries else ""
-    found.append(("Requests", text(f"{report.totals.requests:,}{again}")))
+    found.append((_("Length"), text(lasting(report.seconds))))
+    requests = in_figures(report.totals.requests)
+    if report.totals.retries:
+        requests = _("{requests}, {retries} of them tries again").format(
+            requests=requests, retries=in_figures(report.totals.retries)
+        )
+    found.append((_("Requests"), text(requests)))
     if report.measured and (latency := report.measured.latency):
         told = ", ".join(f"{name} {_brief(seconds)}" for name, seconds in latency._asdict().items())
-        found.append(("Latency", text(told)))
-    found.append(("Exit code", text(str(report.exit_code))))
-    found += [("Results", text(str(path))) for path in report.results]
-    found += [("To mend", text(str(path))) for path in report.retry_files]
+        found.append((_("Latency"), text(told)))
+    found.append((_("Exit code"), text(str(report.exit_code))))
+    found += [(_("Results"), text(str(path))) for path in report.results]
+    found += [(_("To mend"), text(str(path))) for path in report.retry_files]
     return found
+
+
+def _uncounted(report: ImportReport) -> str:
+    if report.command == "update":
+        return _(
+            "An update that is killed leaves no counts. What it has set is in the ledger: run it again, and "
+            "nothing is sent twice."
+        )
+    return _("A later run has taken over its rows, so they are no longer counted here.")
 
 
 def _outcomes(report: ImportReport) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Outcome")
-    table.add_column("Rows", justify="right")
-    table.add_column("Meaning", style="bright_black")
+    table.add_column(_("Outcome"))
+    table.add_column(_("Rows"), justify="right")
+    table.add_column(_("Meaning"), style="bright_black")
     for outcome, count in report.totals.outcomes.items():
         if count:
-            table.add_row(Text(outcome.replace("_", " "), STYLES[outcome]), f"{count:,}", MEANINGS[outcome])
-    table.add_row(text("read", "bold"), text(f"{report.totals.read:,}", "bold"), "")
+            name = Text(outcome.replace("_", " "), STYLES[outcome])
+            table.add_row(name, in_figures(count), meaning(outcome, report))
+    table.add_row(text(_("read"), "bold"), text(in_figures(report.totals.read), "bold"), "")
     return table
 
 
 def _show_reasons(console: Console, report: ImportReport) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Why", overflow="fold")
-    table.add_column("Rows", justify="right")
-    table.add_column("For example, and the first rows", overflow="fold")
+    table.add_column(_("Why"), overflow="fold")
+    table.add_column(_("Rows"), justify="right")
+    table.add_column(_("For example, and the first rows"), overflow="fold")
     for (outcome, code), count in report.reasons.counts.most_common(_REASONS):
         places = report.reasons.places[outcome, code]
         told = Text("\n").join(
             [text(report.reasons.messages[outcome, code]), text(_first(places, count), "bright_black")]
         )
-        table.add_row(text(code, STYLES[outcome]), f"{count:,}", told)
+        table.add_row(text(code, STYLES[outcome]), in_figures(count), told)
     console.print(table)
     if (more := len(report.reasons.counts) - _REASONS) > 0:
-        console.print(f"and {counted(more, 'more reason')}; the results have them all")
+        console.print(
+            ngettext(
+                "and {count} more reason; the results have them all",
+                "and {count} more reasons; the results have them all",
+                more,
+            ).format(count=in_figures(more))
+        )
 
 
 def _first(places: Sequence[Place], count: int) -> str:
     """Return the first rows of a reason, those of each sheet together."""
     told = []
     for (source, sheet), group in groupby(places, key=lambda place: (place.source, place.sheet)):
-        where = f"{source}, sheet {sheet}" if sheet else source
-        told.append(f"{where}: row {', '.join(str(place.row) for place in group)}")
-    more = f" and {count - len(places):,} more" if count > len(places) else ""
-    return "; ".join(told) + more
+        numbers = ", ".join(str(place.row) for place in group)
+        where = _("{source}, sheet {sheet}").format(source=source, sheet=sheet) if sheet else source
+        told.append(_("{where}: row {rows}").format(where=where, rows=numbers))
+    first = "; ".join(told)
+    if count <= len(places):
+        return first
+    return _("{places} and {count} more").format(places=first, count=in_figures(count - len(places)))
 
 
 def _counts(report: ImportReport) -> Text:
     if not report.counted:
-        return text("not counted; a later run has taken over its rows")
-    parts = [text(f"{rows(report.totals.read)} read")]
+        return text(_("not counted; a later run has taken over its rows"))
+    parts = [text(_("{rows} read").format(rows=rows(report.totals.read)))]
     parts += [
-        text(f"{count:,} {outcome.replace('_', ' ')}", STYLES[outcome])
+        text(f"{in_figures(count)} {outcome.replace('_', ' ')}", STYLES[outcome])
         for outcome, count in report.totals.outcomes.items()
         if count
     ]
@@ -145,7 +195,9 @@ def _length(report: ImportReport) -> str:
 
 
 def _brief(seconds: float) -> str:
-    return f"{seconds * 1000:,.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+    if seconds < 1:
+        return _("{number} ms").format(number=in_figures(seconds * 1000))
+    return lasting(seconds)
 
 
 def _local(moment: str) -> str:

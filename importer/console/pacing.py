@@ -20,7 +20,7 @@ def in_words(hold: Hold | None) -> str:
         return ""
     match hold.by:
         case HeldBy.NOTHING_CREATED:
-            return _("nothing is created yet; one request at a time")
+            return _("nothing has succeeded yet; one request at a time")
         case HeldBy.FAILURES:
             return _("attempts fail one after the other; one request at a time")
         case HeldBy.WAIT:

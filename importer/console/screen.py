@@ -22,6 +22,8 @@ STYLES = {
     OutcomeName.FAILED: "red",
     OutcomeName.IN_DOUBT: "bold magenta",
     OutcomeName.NOT_ATTEMPTED: "bright_black",
+    OutcomeName.UPDATED: "green",
+    OutcomeName.UNCHANGED: "cyan",
 }
 
 
@@ -47,10 +49,6 @@ def print_error(message: str, stream: TextIO | None = None) -> None:
 def text(words: str, style: str = "") -> Text:
     """Return `words` for the screen: whatever they hold is shown, and neither styles nor moves anything."""
     return Text(plain(words), style=style)
-
-
-def counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def note(notice: str) -> Text:

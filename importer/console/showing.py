@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from importer.advice import MEANINGS, next_steps, rows
+from importer.advice import meaning, next_steps, rows
 from importer.console.screen import STYLES, lasting, note, text
 from importer.console.watching import LineLog
 from importer.language import _, in_figures, marked, ngettext
@@ -37,26 +37,10 @@ def show_report(console: Console, report: ImportReport, *, dry_run: bool = False
     """Print the totals of a run, why rows did not become applications, and what to do next."""
     for notice in report.notices:
         console.print(note(notice))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(_("Outcome"))
-    table.add_column(_("Rows"), justify="right")
-    table.add_column(_("Meaning"), style="bright_black")
-    for outcome, count in report.totals.outcomes.items():
-        if count:
-            name = Text(outcome.replace("_", " "), style=STYLES[outcome])
-            table.add_row(name, in_figures(count), _(MEANINGS[outcome]))
-    requests = report.totals.requests
-    table.add_row(
-        Text(_("read"), style="bold"),
-        Text(in_figures(report.totals.read), style="bold"),
-        ngettext(
-            "in {time}, with {count} request to {environment}",
-            "in {time}, with {count} requests to {environment}",
-            requests,
-        ).format(time=lasting(report.seconds), count=in_figures(requests), environment=report.environment),
-    )
-    console.print(table)
-    _show_reasons(console, report)
+    for refused in report.refused:
+        console.print(text(_("Not imported: {reason}").format(reason=refused), "bold red"))
+    if report.files:
+        _show_totals(console, report)
     if report.stopped is not None:
         console.print()
         console.print(text(_("Stopped early. {reason}").format(reason=report.stopped), "bold red"))
@@ -69,6 +53,31 @@ def show_report(console: Console, report: ImportReport, *, dry_run: bool = False
         console.print(text(f"-> {step}", "bold"), soft_wrap=names_file)
     for path in report.results:
         console.print(text(_("Results: {path}").format(path=path)), soft_wrap=True)
+    for path in report.archived.values():
+        console.print(text(_("Archived: {file}").format(file=path)), soft_wrap=True)
+
+
+def _show_totals(console: Console, report: ImportReport) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(_("Outcome"))
+    table.add_column(_("Rows"), justify="right")
+    table.add_column(_("Meaning"), style="bright_black")
+    for outcome, count in report.totals.outcomes.items():
+        if count:
+            name = Text(outcome.replace("_", " "), style=STYLES[outcome])
+            table.add_row(name, in_figures(count), meaning(outcome, report))
+    requests = report.totals.requests
+    table.add_row(
+        Text(_("read"), style="bold"),
+        Text(in_figures(report.totals.read), style="bold"),
+        ngettext(
+            "in {time}, with {count} request to {environment}",
+            "in {time}, with {count} requests to {environment}",
+            requests,
+        ).format(time=lasting(report.seconds), count=in_figures(requests), environment=report.environment),
+    )
+    console.print(table)
+    _show_reasons(console, report)
 
 
 def _show_reasons(console: Console, report: ImportReport) -> None:
@@ -98,8 +107,12 @@ def log_report(log: LineLog, report: ImportReport, *, dry_run: bool = False) -> 
     """Write the end of a run as lines."""
     for notice in report.notices:
         log.write("warning", "notice", notice)
+    for refused in report.refused:
+        log.write("error", "refused", str(refused))
     for step in next_steps(report, dry_run=dry_run):
         log.write("warning", "next_step", step)
+    for source, place in report.archived.items():
+        log.write("info", "archived", _("{file} was moved to {place}").format(file=source, place=place))
     counts = ", ".join(
         f"{in_figures(count)} {outcome.replace('_', ' ')}"
         for outcome, count in report.totals.outcomes.items()
@@ -119,6 +132,8 @@ def show_check(console: Console, report: CheckReport, base_url: str, listed: Pat
     """Print what `check` found, for 80 columns; `listed` is the file that has all of it."""
     for notice in report.notices:
         console.print(note(notice))
+    for refused in report.refused:
+        console.print(text(_("Not checked: {reason}").format(reason=refused), "bold red"))
     for checked in report.inputs:
         where = _sheet(checked.source, checked.sheet)
         found = (

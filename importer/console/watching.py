@@ -18,14 +18,21 @@ from importer.attempts import AttemptEnded
 from importer.console.pacing import Steady, differs_notably, in_words
 from importer.console.screen import STYLES, text
 from importer.language import _, in_figures, speaking, spoken
-from importer.model import InDoubt, OutcomeName, SetUpWrong, Totals, TryAgain
+from importer.model import InDoubt, OutcomeName, Place, SetUpWrong, Totals, TryAgain
 from importer.operations import utc_text
 from importer.pace import Hold
 from importer.printable import UNPRINTABLE, plain
 from importer.runner import RowEnded, Watcher
 
 SECONDS_BETWEEN_LINES = 5.0
-_UNREMARKABLE = {OutcomeName.CREATED, OutcomeName.EXISTING, OutcomeName.DUPLICATE, OutcomeName.NOT_ATTEMPTED}
+_UNREMARKABLE = {
+    OutcomeName.CREATED,
+    OutcomeName.EXISTING,
+    OutcomeName.DUPLICATE,
+    OutcomeName.NOT_ATTEMPTED,
+    OutcomeName.UPDATED,
+    OutcomeName.UNCHANGED,
+}
 
 
 class Silent(Watcher):
@@ -35,7 +42,8 @@ class Silent(Watcher):
 class LineLog:
     """Writes lines to `stream`: text, or JSON objects with ``time``, ``level``, ``event`` and more.
 
-    With `verbose`, every attempt that brought no application and every row that did not end well has its own.
+    With `verbose`, every attempt that brought nothing and every row that did not end well has its own; in
+    JSON every row, with the attempt that settled it. `run` is the name of the run, which each object has.
     """
 
     def __init__(
@@ -44,12 +52,15 @@ class LineLog:
         *,
         as_json: bool,
         verbose: bool = False,
+        run: str | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._as_json = as_json
         self._verbose = verbose
+        self._run = {} if run is None else {"run": run}
+        self._last_attempts: dict[Place, AttemptEnded] = {}
         self._clock = clock
         self._timer = timer
         self._totals = Totals()
@@ -64,7 +75,7 @@ class LineLog:
         moment = utc_text(self._clock())
         if self._as_json:
             line = json.dumps(
-                {"time": moment, "level": level, "event": event, "message": message, **more},
+                {"time": moment, "level": level, "event": event, "message": message, **self._run, **more},
                 ensure_ascii=False,
                 default=str,
             )
@@ -88,17 +99,19 @@ class LineLog:
         """See :class:`importer.runner.Watcher`."""
         self._trouble = trouble_of(attempt)
         self.tick()
+        if self._verbose and self._as_json:
+            self._last_attempts[attempt.pending.place] = attempt
         if self._verbose and isinstance(attempt.ending, TryAgain | InDoubt | SetUpWrong):
             error = attempt.ending.error
             self.write(
                 "info",
                 "attempt",
                 _("{place}: attempt {number} brought nothing ({code})").format(
-                    place=attempt.pending.lead.place, number=attempt.number, code=error.code
+                    place=attempt.pending.place, number=attempt.number, code=error.code
                 ),
-                row=attempt.pending.lead.place.row,
-                source=attempt.pending.lead.place.source,
-                sheet=attempt.pending.lead.place.sheet,
+                row=attempt.pending.place.row,
+                source=attempt.pending.place.source,
+                sheet=attempt.pending.place.sheet,
                 attempt=attempt.number,
                 milliseconds=round(attempt.seconds * 1000),
                 code=error.code,
@@ -108,17 +121,22 @@ class LineLog:
     def row_ended(self, row: RowEnded) -> None:
         """See :class:`importer.runner.Watcher`."""
         self.tick()
-        if self._verbose and row.outcome not in _UNREMARKABLE:
+        remarkable = row.outcome not in _UNREMARKABLE
+        if self._verbose and (self._as_json or remarkable):
+            last = self._last_attempts.pop(row.place, None)
             why = f": {row.error.code}, {row.error.message}" if row.error else ""
             self.write(
-                "warning",
+                "warning" if remarkable else "info",
                 "row",
                 f"{row.place}: {row.outcome}{why}",
                 row=row.place.row,
                 source=row.place.source,
                 sheet=row.place.sheet,
                 outcome=str(row.outcome),
+                attempt=last.number if last else 0,
+                milliseconds=round(last.seconds * 1000) if last else 0,
                 code=row.error.code if row.error else "",
+                request_id=row.error.request_id if row.error else "",
             )
 
     def stopping(self, reason: str) -> None:
@@ -132,20 +150,19 @@ class LineLog:
             return
         self._said = now
         self._tell_pace()
+        message, counts = self._progress()
+        self.write("info", "progress", message, **counts)
+
+    def _progress(self) -> tuple[str, dict[str, int]]:
+        """Return how far the run is, for a person and in numbers."""
         counts = {str(outcome): count for outcome, count in self._totals.outcomes.items() if count}
         told = ", ".join(f"{in_figures(count)} {name.replace('_', ' ')}" for name, count in counts.items())
         done = sum(counts.values())
-        self.write(
-            "info",
-            "progress",
-            _("{done} of about {rows} rows: {counts}").format(
-                done=in_figures(done), rows=in_figures(self._rows), counts=told or _("none ended yet")
-            )
-            + (f"; {self._trouble}" if self._trouble else ""),
-            rows=self._rows,
-            read=self._totals.read,
-            **counts,
+        message = _("{done} of about {rows} rows: {counts}").format(
+            done=in_figures(done), rows=in_figures(self._rows), counts=told or _("none ended yet")
         )
+        message += f"; {self._trouble}" if self._trouble else ""
+        return message, {"rows": self._rows, "read": self._totals.read, **counts}
 
     def _tell_pace(self) -> None:
         hold = self._holding()
@@ -235,11 +252,10 @@ class ProgressDisplay(Silent):
             return self._render()
 
     def _render(self) -> RenderableType:
-        outcomes = self._totals.outcomes
-        self._progress.update(self._task, completed=sum(outcomes.values()))
+        self._progress.update(self._task, completed=self._done())
         counts = [
             Text(f"{outcome.replace('_', ' ')} {in_figures(count)}", style=STYLES[outcome])
-            for outcome, count in outcomes.items()
+            for outcome, count in self._totals.outcomes.items()
             if count
         ]
         held = in_words(self._held.shown(self._holding(), self._console.get_time()))
@@ -247,3 +263,6 @@ class ProgressDisplay(Silent):
         return Group(
             self._progress, Columns(counts, padding=(0, 2)), *lines, text(self._trouble, "bright_black")
         )
+
+    def _done(self) -> int:
+        return sum(self._totals.outcomes.values())

@@ -11,7 +11,8 @@ A lead's life::
 
 The intent (`sending`) is on disk before the first byte of a request leaves, the outcome after its answer. A
 lead that a dead run left `sending` is in doubt from then on. The ledger holds no names, phones or addresses:
-a key (hash), the customer id, the place of the row and how it ended.
+a key (hash), the customer id, the place of the row and how it ended. It also remembers which statuses of
+applications were set.
 
 The rules are pure functions here; :mod:`importer.ledger.sqlite` keeps them in a file, and any other store
 that keeps the contracts of :class:`Ledger` may take its place.
@@ -28,6 +29,7 @@ from typing import NamedTuple, Protocol, assert_never
 
 from importer.model import (
     Application,
+    Command,
     Created,
     ErrorInfo,
     Failed,
@@ -140,6 +142,8 @@ class RunStart:
     started_at: str
     """ISO 8601, UTC."""
 
+    command: Command = "run"
+
 
 class Said(StrEnum):
     """What a person can say of a lead in doubt."""
@@ -188,6 +192,32 @@ class OpenLead:
 
     answer: GivenAnswer | None = None
     """The last one, if it still holds."""
+
+
+class KnownApplication(NamedTuple):
+    """What is known of an application; all of it is empty for one of which nothing is."""
+
+    status: str
+    """The one that was set last, or that the API gave it when it was created."""
+
+    customer_id: str = ""
+    """Of the lead that it was created for; so is `created_at`."""
+
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusSet:
+    """A status that the API has set."""
+
+    account: str
+    """The name of the account (:func:`importer.identity.account_id`)."""
+
+    environment: str
+    application_id: str
+    status: str
+    run: str
+    """The name of the run that set it."""
 
 
 class Ledger(Protocol):
@@ -245,6 +275,9 @@ class Ledger(Protocol):
         their rows, not their leads, are forgotten.
         """
 
+    async def move_file(self, run: int, path: str, to: str) -> None:
+        """Note that the file at `path`, which the run read, was moved `to` where it is found from now on."""
+
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:
         """Return how many rows of the run stand at each outcome now."""
 
@@ -256,6 +289,20 @@ class Ledger(Protocol):
 
     def leads_sent(self, customers: Set[str], environment: str) -> Counter[str]:
         """Return how many leads of each of these customers may exist in an environment."""
+
+    async def begin_updates(self) -> None:
+        """Make ready for :meth:`find_applications`, which finds the leads that are created by now."""
+
+    async def find_applications(
+        self, account: str, environment: str, application_ids: Sequence[str]
+    ) -> list[KnownApplication]:
+        """Return what is known of each of these applications of an account in an environment."""
+
+    def record_status(self, given: StatusSet) -> None:
+        """Note that a status was set; it is what :meth:`result_rows` tells from then on.
+
+        Returns at once, as :meth:`record` does.
+        """
 
     def note_written(self, path: str, stamp: tuple[int, int]) -> None:
         """Note the size and the time of a file that was written for the person: the one at `path`."""

@@ -37,6 +37,8 @@ PRAGMA user_version = 3
 
 _FROM_3 = f"""
 {statements.REPORT_TABLE.strip()};
+{statements.STATUS_TABLE.strip()};
+ALTER TABLE run ADD COLUMN command TEXT NOT NULL DEFAULT 'run';
 PRAGMA user_version = 4
 """
 

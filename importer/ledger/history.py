@@ -18,17 +18,18 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from importer.errors import UsageError
+from importer.language import _, in_figures
 from importer.ledger import guards, statements
 from importer.ledger.locks import ProcessLock
 from importer.ledger.rows import PAGE, page_of_results, result_row
-from importer.model import OutcomeName, ResultRow
+from importer.model import Command, OutcomeName, ResultRow
 
 LAST = "last"
 """The name of the newest run, whatever it is called."""
 
 _MOST_NAMED = 5
 
-_RUNS = "SELECT id, name, environment, base_url, started_at, summary FROM run"
+_RUNS = "SELECT id, name, environment, base_url, started_at, command, summary FROM run"
 
 
 class RunRecord(NamedTuple):
@@ -41,6 +42,7 @@ class RunRecord(NamedTuple):
     started_at: str
     """ISO 8601, UTC."""
 
+    command: Command
     summary: Mapping[str, Any] | None
     """None for a run that was killed."""
 
@@ -60,7 +62,7 @@ class RunHistory:
     def __enter__(self) -> Self:
         """Lock the ledger, and open it."""
         with ExitStack() as stack:
-            lock = ProcessLock(self._path, f"the ledger {self._path}")
+            lock = ProcessLock(self._path, _("the ledger {path}").format(path=self._path))
             try:
                 lock.acquire()
                 stack.callback(lock.release)
@@ -69,13 +71,14 @@ class RunHistory:
                     self._connection = self._opened(stack)
             except OSError as error:
                 raise UsageError(
-                    f"The ledger {self._path} cannot be read ({error.strerror or error}). "
-                    "Give another one with --ledger."
+                    _("The ledger {path} cannot be read ({reason}). Give another one with --ledger.").format(
+                        path=self._path, reason=error.strerror or error
+                    )
                 ) from error
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Let go of the ledger."""
         self._stack.close()
 
@@ -101,7 +104,7 @@ class RunHistory:
         if named == LAST:
             newest = self.newest(1)
             if not newest:
-                raise UsageError(f"The ledger {self._path} knows of no run yet.")
+                raise UsageError(_("The ledger {path} knows of no run yet.").format(path=self._path))
             return newest[0]
         with self._translating():
             found = self._connection.execute(
@@ -110,13 +113,20 @@ class RunHistory:
         records = list(map(_record, found))
         if not records:
             raise UsageError(
-                f"The ledger {self._path} knows of no run {named!r}. `lead-importer history` lists the runs; "
-                "another ledger is named with --ledger."
+                _(
+                    "The ledger {path} knows of no run {named!r}. `lead-importer history` lists the runs; "
+                    "another ledger is named with --ledger."
+                ).format(path=self._path, named=named)
             )
         if len(records) > 1 and records[0].name != named:
             names = ", ".join(record.name for record in records[:_MOST_NAMED])
-            more = f" and {len(records) - _MOST_NAMED} more" if len(records) > _MOST_NAMED else ""
-            raise UsageError(f"{named!r} begins the names of several runs: {names}{more}. Give more of one.")
+            if (more := len(records) - _MOST_NAMED) > 0:
+                names = _("{names} and {count} more").format(names=names, count=in_figures(more))
+            raise UsageError(
+                _("{named!r} begins the names of several runs: {names}. Give more of one.").format(
+                    named=named, names=names
+                )
+            )
         return records[0]
 
     def files(self, run: int) -> list[str]:
@@ -186,7 +196,9 @@ class RunHistory:
             yield
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorname", "") == "SQLITE_NOTADB":
-                raise UsageError(f"{self._path} is no ledger. Give another file with --ledger.") from error
+                raise UsageError(
+                    _("{path} is no ledger. Give another file with --ledger.").format(path=self._path)
+                ) from error
             raise guards.damaged(self._path, str(error)) from error
 
 

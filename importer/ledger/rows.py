@@ -35,7 +35,12 @@ _TO_BE_SENT = marked("it was looked for and not found; run the same command agai
 _RESULTS = """
 SELECT sheet.source, sheet.name, entry.row + ifnull(lead.id - entry.lead, 0), entry.outcome,
        ifnull(entry.customer_id, lead.customer_id), entry.problem, entry.notes, lead.state,
-       lead.run IS entry.run, lead.attempts, lead.application_id, lead.status, lead.created_at, lead.error,
+       lead.run IS entry.run, lead.attempts, lead.application_id,
+       coalesce((SELECT status FROM application_status AS newer
+           WHERE newer.application_id = lead.application_id
+           AND newer.environment = (SELECT environment FROM run WHERE id = ?1)
+           ORDER BY changed_at DESC LIMIT 1), lead.status),
+       lead.created_at, lead.error,
        answer.said, answer.answered_at, answer.answered_by
 FROM entry JOIN sheet ON sheet.id = entry.sheet
 LEFT JOIN lead ON lead.id BETWEEN entry.lead AND entry.lead + entry.rows - 1

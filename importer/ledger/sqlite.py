@@ -27,14 +27,17 @@ from importer.language import _
 from importer.ledger import (
     Answer,
     Entry,
+    KnownApplication,
     OpenLead,
     Policy,
     RunStart,
     Standing,
+    StatusSet,
     answers,
     guards,
     statements,
     steps,
+    updates,
 )
 from importer.ledger.enrolling import Enrolment
 from importer.ledger.locks import ProcessLock
@@ -111,8 +114,9 @@ class SqliteLedger:
         run = await self._open_writer.ask(
             lambda connection: (
                 connection.execute(
-                    "INSERT INTO run (name, environment, base_url, started_at) VALUES (?, ?, ?, ?)",
-                    (start.name, start.environment, start.base_url, start.started_at),
+                    "INSERT INTO run (name, environment, base_url, started_at, command) "
+                    "VALUES (?, ?, ?, ?, ?)",
+                    (start.name, start.environment, start.base_url, start.started_at, start.command),
                 ).lastrowid
                 or 0
             )
@@ -170,6 +174,14 @@ class SqliteLedger:
             lambda connection: statements.end_run(connection, run, summary, details, complete=complete)
         )
 
+    async def move_file(self, run: int, path: str, to: str) -> None:
+        """See :meth:`importer.ledger.Ledger.move_file`."""
+        await self._open_writer.ask(
+            lambda connection: connection.execute(
+                "UPDATE sheet SET path = ? WHERE run = ? AND path = ?", (storable(to), run, storable(path))
+            )
+        )
+
     def count_outcomes(self, run: int) -> dict[OutcomeName, int]:
         """See :meth:`importer.ledger.Ledger.count_outcomes`."""
         return self._open_writer.call(lambda connection: statements.count_outcomes(connection, run))
@@ -190,6 +202,23 @@ class SqliteLedger:
     def leads_sent(self, customers: Set[str], environment: str) -> Counter[str]:
         """See :meth:`importer.ledger.Ledger.leads_sent`."""
         return self._open_writer.call(lambda connection: leads_sent(connection, customers, environment))
+
+    async def begin_updates(self) -> None:
+        """See :meth:`importer.ledger.Ledger.begin_updates`."""
+        await self._open_writer.ask(updates.prepare)
+
+    async def find_applications(
+        self, account: str, environment: str, application_ids: Sequence[str]
+    ) -> list[KnownApplication]:
+        """See :meth:`importer.ledger.Ledger.find_applications`."""
+        return await self._open_writer.ask(
+            lambda connection: updates.find(connection, account, environment, application_ids)
+        )
+
+    def record_status(self, given: StatusSet) -> None:
+        """See :meth:`importer.ledger.Ledger.record_status`."""
+        now = self._now()
+        self._open_writer.post(lambda connection: updates.record(connection, given, now))
 
     def note_written(self, path: str, stamp: tuple[int, int]) -> None:
         """See :meth:`importer.ledger.Ledger.note_written`."""

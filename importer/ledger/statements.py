@@ -11,7 +11,7 @@ from importer.language import _
 from importer.ledger import LeadState
 from importer.ledger.checksums import checksum_after
 from importer.ledger.rows import outcome_in, packed_error, packed_json
-from importer.model import ErrorInfo, OutcomeName
+from importer.model import IMPORT_OUTCOMES, ErrorInfo, OutcomeName
 
 SCHEMA_VERSION = 4
 
@@ -64,6 +64,18 @@ CREATE TABLE report (
 ) STRICT
 """
 
+STATUS_TABLE = """
+CREATE TABLE application_status (   -- what updates have set
+    application_id ANY NOT NULL,
+    environment TEXT NOT NULL,
+    account TEXT NOT NULL,
+    status TEXT NOT NULL,
+    run TEXT NOT NULL,          -- the name of the one that set it
+    changed_at INTEGER NOT NULL,        -- milliseconds since the epoch
+    PRIMARY KEY (application_id, environment, account)
+) STRICT, WITHOUT ROWID
+"""
+
 SCHEMA = f"""
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
@@ -73,7 +85,9 @@ CREATE TABLE run (
     environment TEXT NOT NULL,
     base_url TEXT NOT NULL,
     started_at TEXT NOT NULL,
-    summary TEXT                -- JSON; NULL while it goes on, and for good when it was killed
+    -- JSON; NULL while it goes on, and for good when it was killed
+    summary TEXT,
+    command TEXT NOT NULL DEFAULT 'run'
 ) STRICT;
 CREATE TABLE sheet (
     id INTEGER PRIMARY KEY,
@@ -99,7 +113,8 @@ CREATE TABLE entry (
 ) STRICT, WITHOUT ROWID;
 {ANSWER_TABLE.strip()};
 {WRITTEN_TABLE.strip()};
-{REPORT_TABLE.strip()}
+{REPORT_TABLE.strip()};
+{STATUS_TABLE.strip()}
 """
 
 # How a lead ended, in one number: its state, and whether the run of the entry brought it there.
@@ -179,7 +194,7 @@ def last_run(connection: sqlite3.Connection, path: str) -> int | None:
 
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:
     """Return how many rows of a run stand at each outcome."""
-    counts = dict.fromkeys(OutcomeName, 0)
+    counts = dict.fromkeys(IMPORT_OUTCOMES, 0)
     # Entry by entry, since to group all leads SQLite would sort them first, in memory and on disk.
     for position, outcome, least, most, rows in connection.execute(f"{_ENTRIES} GROUP BY position", (run,)):
         ends = [(least, rows)]

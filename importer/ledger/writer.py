@@ -91,6 +91,10 @@ class SqliteWriter:
         self._jobs.put(None)
         self._thread.join()
 
+    def post(self, work: Work[object]) -> None:
+        """Have `work` done, no later than anything that is asked for after it."""
+        self._jobs.put(_Job(work))
+
     def post_piece(self, together: Together, piece: object) -> None:
         """Have a `piece` of work done, with others of its kind, in the order of all that is asked for."""
         self._jobs.put(_Job(piece, together))

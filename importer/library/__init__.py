@@ -18,6 +18,7 @@ from collections.abc import (
     Iterator,
     Mapping,
     Sequence,
+    Set,
     Sized,
 )
 from contextlib import contextmanager
@@ -31,11 +32,11 @@ from importer.attempts import AttemptEnded
 from importer.errors import SheetError, UsageError
 from importer.importing import Opening
 from importer.importing import import_files as import_sources
-from importer.intake import CHUNK_ROWS, Input, Selection, open_inputs, path_of
+from importer.intake import CHUNK_ROWS, Opened, Selection, open_files, path_of
 from importer.ledger.sqlite import SqliteLedger
 from importer.library.beside import Program, run_beside, run_in_thread
 from importer.library.leads import Take, open_leads
-from importer.library.options import FileOptions, LeadOptions, LoadOptions, StrPath
+from importer.library.options import WITHOUT_MEANING, FileOptions, LeadOptions, LoadOptions, StrPath
 from importer.model import ResultRow, Totals
 from importer.pace import Hold
 from importer.report import ImportReport
@@ -83,15 +84,19 @@ async def import_files(
     program = Program()
 
     def opening(
-        sources: Sequence[str], selection: Selection, *, spool: Path | None = None
-    ) -> tuple[list[Input], list[str]]:
-        inputs, notices = open_inputs(sources, selection, spool=spool)
-        if watcher is None:
-            return inputs, notices
-        return [
-            replace(found, sheet=replace(found.sheet, read=program.in_step(found.sheet.read)))
-            for found in inputs
-        ], notices
+        sources: Sequence[str],
+        selection: Selection,
+        *,
+        spool: Path | None = None,
+        found: Set[str] = frozenset(),
+    ) -> Opened:
+        opened = open_files(sources, selection, spool=spool, found=found)
+        if watcher is not None:
+            opened.inputs = [
+                replace(given, sheet=replace(given.sheet, read=program.in_step(given.sheet.read)))
+                for given in opened.inputs
+            ]
+        return opened
 
     return await _import(program, sources, opening, _settings(settings, options), _Relay(program, watcher))
 
@@ -134,9 +139,13 @@ async def import_leads(
     height = len(leads) if isinstance(leads, Sized) else 0
 
     def opening(
-        sources: Sequence[str], selection: Selection, *, spool: Path | None = None
-    ) -> tuple[list[Input], list[str]]:
-        return [open_leads(source, take, selection, height=height) for source in sources], []
+        sources: Sequence[str],
+        selection: Selection,
+        *,
+        spool: Path | None = None,
+        found: Set[str] = frozenset(),
+    ) -> Opened:
+        return Opened([open_leads(source, take, selection, height=height) for source in sources])
 
     relay = _Relay(program, watcher, leads_of_program=True)
     return await _import(program, [name], opening, found, relay)
@@ -171,10 +180,14 @@ def read_outcomes(source: StrPath, *, ledger: StrPath | None = None) -> Iterator
 
     `source` is a file, or ``leads:SOURCE`` for leads from memory; `ledger` is the one that the import was
     given. It is held meanwhile. Raises :class:`importer.SheetError` if the ledger knows of no such import,
-    and :class:`importer.LedgerBusyError` while an import has it. Use it so::
+    and :class:`importer.LedgerBusyError` while an import has it.
 
-        with importer.read_outcomes("leads:crm") as rows:
-            ids = {row.customer_id: row.application.application_id for row in rows if row.application}
+    >>> import asyncio, importer
+    >>> lead = {"customer_id": "1001", "email": "lan@example.com", "phone": "0901234567"}
+    >>> report = asyncio.run(importer.import_leads([lead], source="shop", env="local"))
+    >>> with importer.read_outcomes("leads:shop") as rows:
+    ...     [(row.place.row, row.customer_id, str(row.outcome)) for row in rows]
+    [(1, '1001', 'created')]
     """
     name = os.fspath(source)
     path = default_ledger_path() if ledger is None else Path(ledger).expanduser()
@@ -247,6 +260,11 @@ async def _import(
 
 
 def _settings(settings: Loaded | None, options: Mapping[str, object]) -> Loaded:
+    if without_meaning := options.keys() & WITHOUT_MEANING:
+        raise UsageError(
+            f"{', '.join(sorted(without_meaning))}: a program is told everything and nothing is printed. "
+            "Leave that out."
+        )
     if "config" in options:
         raise UsageError(
             "config is for load_settings alone. Give settings=importer.load_settings(config=…) instead."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError as Unanswered
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -46,10 +47,16 @@ class Program:
         self._interruptions: list[str] = []
         self._asked: Future[Any] | None = None
         self._gives = True
+        self._untold: deque[Callable[[], object]] = deque()
+        self._waking = False
 
     def tell(self, tell: Callable[[], object]) -> None:
         """Have `tell` called in the program's loop, and return at once."""
-        self._loop.call_soon_threadsafe(self._told, tell)
+        self._untold.append(tell)
+        # To wake the program's loop costs more than to tell it of one row.
+        if not self._waking:
+            self._waking = True
+            self._loop.call_soon_threadsafe(self._tell_all)
 
     def ask(self, give: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         """Return what `give` returns in the program's loop, after all that was told before.
@@ -114,12 +121,16 @@ class Program:
         if not loop.is_closed():
             loop.call_soon_threadsafe(partial(stop, InterruptedRunError(reason, SIGINT)) if first else hurry)
 
-    def _told(self, tell: Callable[[], object]) -> None:
-        if self.failure is None:
-            try:
-                tell()
-            except Exception as error:
-                self._fail(error)
+    def _tell_all(self) -> None:
+        # Before the first is told, so that what comes while the last is told wakes the loop again.
+        self._waking = False
+        while self._untold:
+            tell = self._untold.popleft()
+            if self.failure is None:
+                try:
+                    tell()
+                except Exception as error:
+                    self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         if self.failure is None:

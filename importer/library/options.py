@@ -85,6 +85,9 @@ class _OfFiles(TypedDict, total=False):
     encoding: str
     """Of text files; default: found."""
 
+    archive: StrPath
+    """The folder to which finished files are moved with their results; default: they stay."""
+
     adopt: Sequence[StrPath]
     """Results of runs that the ledger does not know, to be taken over."""
 
@@ -110,5 +113,11 @@ class LoadOptions(_Common, _OfFiles, total=False):
     """The profile of that file whose values go before those at its top."""
 
 
-WITHOUT_MEANING = frozenset({"log_format", "quiet", "verbose", "problems"})
-"""Options that a program has no use for: they are about what is printed, or about ``check``."""
+WITHOUT_MEANING = frozenset(
+    {
+        *("log_format", "quiet", "verbose", "problems", "notify", "notify_on", "metrics"),
+        *("form", "since", "until", "output"),
+    }
+)
+"""Options that an import by a program has no use for: they are about what is printed or told elsewhere, about
+``check``, or about ``responses``."""

@@ -48,9 +48,53 @@ def choose_mapping(
             ).format(where=where, names=names, template=fitting[0].template.name)
         )
     match = fitting[0]
-    _refuse_two_readings(where, match, columns, letters)
+    _refuse_two_readings(where, match.columns, columns, letters)
     customer_id, *inputs = (column for field, found in match.columns for column in _of_row(field, found))
     return SheetMapping(match.template, customer_id, tuple(inputs))
+
+
+def choose_columns(
+    where: str,
+    headers: Sequence[str],
+    fields: Sequence[Field],
+    columns: Mapping[str, str],
+    letters: Sequence[str] = (),
+) -> tuple[Column, ...]:
+    """Find the column of each of `fields` where there is but one purpose that a sheet can have.
+
+    The arguments are those of :func:`choose_mapping`. Raises :class:`MappingError` for a field that has no
+    column or several.
+    """
+    said = {name: _said(column, headers, letters) for name, column in columns.items()}
+    names = [field.name for field in fields]
+    for name, column in columns.items():
+        if name not in names:
+            raise MappingError(
+                _("--map {given}: there is no field {name}. The fields are {fields}.").format(
+                    given=_quoted(name, column), name=repr(name), fields=", ".join(names)
+                )
+            )
+        if not said[name]:
+            raise MappingError(
+                _("--map {given}: {where} has no column {column}. Its columns are {columns}.").format(
+                    given=_quoted(name, column), where=where, column=repr(column), columns=_listed(headers)
+                )
+            )
+    matched = _matched(fields, headers, said)
+    if lacking := [field for field, found in matched if not found]:
+        raise MappingError(
+            _(
+                "{where}: no column for {fields}. The columns are {columns}. Name the column, for example "
+                "--map {name}=COLUMN"
+            ).format(
+                where=where,
+                fields=", ".join(f"{field.name} ({field.title})" for field in lacking),
+                columns=_listed(headers),
+                name=lacking[0].name,
+            )
+        )
+    _refuse_two_readings(where, matched, columns, letters)
+    return tuple(found[0] for _field, found in matched)
 
 
 def _of_row(field: Field, found: Sequence[Column]) -> Sequence[Column]:
@@ -76,9 +120,9 @@ def _said(column: str, headers: Sequence[str], letters: Sequence[str]) -> tuple[
 
 
 def _refuse_two_readings(
-    where: str, match: _Match, columns: Mapping[str, str], letters: Sequence[str]
+    where: str, matched: _Matched, columns: Mapping[str, str], letters: Sequence[str]
 ) -> None:
-    for field, found in match.columns:
+    for field, found in matched:
         if len(found) > 1:
             repeated = len({column.header for column in found}) < len(found) and bool(letters)
             headings = ", ".join(
@@ -95,7 +139,7 @@ def _refuse_two_readings(
                     where=where, headings=headings, field=field.name, ways=ways
                 )
             )
-    guessed = [found[0] for field, found in match.columns if found and field.name not in columns]
+    guessed = [found[0] for field, found in matched if found and field.name not in columns]
     times = Counter(column.index for column in guessed)
     for column in guessed:
         if times[column.index] > 1:
@@ -113,10 +157,13 @@ def _refuse_two_readings(
             )
 
 
+_Matched = tuple[tuple[Field, tuple[Column, ...]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class _Match:
     template: Template
-    columns: tuple[tuple[Field, tuple[Column, ...]], ...]
+    columns: _Matched
 
     @property
     def found(self) -> int:
@@ -138,7 +185,12 @@ class _Match:
 
 
 def _match(template: Template, headers: Sequence[str], said: Mapping[str, tuple[int, ...]]) -> _Match:
-    fields = (customer_id_field(), *template.fields)
+    return _Match(template, _matched((customer_id_field(), *template.fields), headers, said))
+
+
+def _matched(
+    fields: Sequence[Field], headers: Sequence[str], said: Mapping[str, tuple[int, ...]]
+) -> _Matched:
     # Where a header fits several fields and one was said, the others do not have it, too.
     settled = {
         name
@@ -146,7 +198,7 @@ def _match(template: Template, headers: Sequence[str], said: Mapping[str, tuple[
         for index in said.get(field.name, ())
         if (name := fold(headers[index])) in names_of(field)
     }
-    return _Match(template, tuple((field, _columns_of(field, headers, said, settled)) for field in fields))
+    return tuple((field, _columns_of(field, headers, said, settled)) for field in fields)
 
 
 def _columns_of(

@@ -1,6 +1,6 @@
 """When the next request may go out, and how many may be under way.
 
-Until a first application is created, or some rows are refused, a single request is under way. From then on
+Until a first request has succeeded, or some rows were refused, a single request is under way. From then on
 the pool finds by itself what the API takes: how many requests at once, and how many a second. What is
 decided, and why, is in :mod:`importer.pace.rules`; here attempts wait for it, in the order in which they
 asked.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from importer.model import Ending
+from importer.model import AttemptEnding
 from importer.pace.health import Health
 from importer.pace.rules import HeldBy, Hold, Rules
 
@@ -60,7 +60,7 @@ class Pace:
         """Return what holds the run back most at this moment; None if nothing does."""
         return self._rules.hold(self._timer())
 
-    def note(self, ending: Ending, now: float, seconds: float) -> None:
+    def note(self, ending: AttemptEnding, now: float, seconds: float) -> None:
         """Take in how an attempt ended that began `seconds` before `now`, while it still is entered."""
         self._rules.note(ending, now, seconds)
 

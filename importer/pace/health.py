@@ -1,6 +1,6 @@
 """Caution while nothing is known of the API, and again when attempts fail one after the other.
 
-Until a first application is created or some rows are refused, and after some failures in a row, a single
+Until a first request has succeeded or some rows were refused, and after some failures in a row, a single
 request is under way at a time: a wrong secret or an API that is down then costs a few requests, not a few
 thousand. When the failures go on, the pauses between them grow, and after a minute of nothing else the API
 counts as unavailable.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from importer.model import Created, Ending, Rejected, TryAgain
+from importer.model import AttemptEnding, Created, Done, Rejected, TryAgain
 
 CAUTIOUS_AFTER = 8
 """Failures in a row after which a single request at a time goes out, with pauses that grow."""
@@ -29,8 +29,11 @@ UNAVAILABLE_SECONDS = 60.0
 
 UNAVAILABLE_ATTEMPTS = 10
 
+# Made once: this is asked for each attempt.
+_ANSWERED = (Created, Done, Rejected)
 
-def refused_for_rate(ending: Ending) -> bool:
+
+def refused_for_rate(ending: AttemptEnding) -> bool:
     """Tell whether the API refused a request since there were too many, not for what it was.
 
     That is 429, and 503 with Retry-After (RFC 6585, section 4; RFC 9110, section 15.6.4).
@@ -48,22 +51,22 @@ class Health:
     """Whether the API is known to be there and to take the secret, since the start or since the failures."""
 
     failures: int = 0
-    """Attempts in a row that brought neither an application nor a refusal of the row."""
+    """Attempts in a row that brought neither a success nor a refusal of the row."""
 
     failing_since: float = 0.0
     _refusals: int = 0
     _refused_at: float = float("-inf")
 
-    def note(self, ending: Ending, now: float, seconds: float = 0.0) -> None:
+    def note(self, ending: AttemptEnding, now: float, seconds: float = 0.0) -> None:
         """Take in how an attempt ended that began `seconds` ago.
 
         Of attempts that were under way together and were refused for the rate, one counts as a failure: they
         tell that the API is there, and how fast it is, not that it is down.
         """
-        if isinstance(ending, Created | Rejected):
+        if isinstance(ending, _ANSWERED):
             self.failures = 0
             self._refusals += isinstance(ending, Rejected)
-            if isinstance(ending, Created) or self._refusals >= REFUSALS_THAT_PROVE:
+            if not isinstance(ending, Rejected) or self._refusals >= REFUSALS_THAT_PROVE:
                 self.proven = True
             return
         if refused_for_rate(ending):

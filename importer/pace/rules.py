@@ -3,7 +3,7 @@
 ======================================  ======================================================================
 what is known                           what follows
 ======================================  ======================================================================
-no application was created yet, and     a single attempt at a time (:mod:`importer.pace.health`)
+no request has succeeded yet, and       a single attempt at a time (:mod:`importer.pace.health`)
 fewer than 8 rows were refused
 8 attempts in a row have failed         the same, with pauses that grow
 the API asked to wait (Retry-After)     nothing goes out before that
@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from importer.model import Created, Ending, InDoubt, Rejected, TryAgain
+from importer.model import AttemptEnding, Created, Done, InDoubt, Rejected, TryAgain
 from importer.pace.health import CAUTIOUS_AFTER, Health, refused_for_rate
 from importer.pace.limit import Limit, Refusal
 from importer.pace.window import Trouble, Window
@@ -34,7 +34,9 @@ class HeldBy(StrEnum):
     """What holds a run back; closed."""
 
     NOTHING_CREATED = "nothing_created"
-    """No application was created yet, and only some rows were refused."""
+    """No application was created yet, or whatever else is asked for has not succeeded yet, and few rows
+    were refused.
+    """
 
     FAILURES = "failures"
     """Attempts fail one after the other."""
@@ -89,11 +91,11 @@ class Rules:
         self._waited = now
         self._update(now)
 
-    def note(self, ending: Ending, now: float, seconds: float) -> None:
+    def note(self, ending: AttemptEnding, now: float, seconds: float) -> None:
         """Take in how an attempt ended that began `seconds` ago."""
         self.health.note(ending, now, seconds)
         match ending:
-            case Created() | Rejected():
+            case Created() | Done() | Rejected():
                 self._limit.let_through(now)
                 self._window.answered(now, seconds)
             case TryAgain(_, wait) if refused_for_rate(ending):

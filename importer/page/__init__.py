@@ -15,11 +15,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from importer.advice import MEANINGS, next_steps
-from importer.language import _, spoken
+from importer.advice import meaning, next_steps
+from importer.language import _, in_figures, spoken
 from importer.model import OutcomeName, Place
 from importer.page.charts import Chart, charts_of
-from importer.page.numbers import about, length, moment, number, share
+from importer.page.numbers import about, length, moment, share
 from importer.printable import plain
 from importer.report import Ended, ImportReport
 from importer.results.replacing import replacing
@@ -70,9 +70,16 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
     style = (_FOLDER / "page.css").read_text(encoding="utf-8")
     steps = next_steps(report, dry_run=dry_run)
     if report.ended is Ended.KILLED:
-        first = _(
-            "The run may not have come to every row. Run the same command again: what was created is not "
-            "sent again."
+        first = (
+            _(
+                "The run may not have come to every row. Run the same command again: what was set is not "
+                "sent again."
+            )
+            if report.command == "update"
+            else _(
+                "The run may not have come to every row. Run the same command again: what was created is not "
+                "sent again."
+            )
         )
         steps = [first, *steps]
     problems = list(_problems(report))
@@ -93,7 +100,7 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
         problems=problems[:_MOST_PROBLEMS],
         more_problems=max(0, len(problems) - _MOST_PROBLEMS),
         tried_again=_tried_again(report),
-        texts=_texts(),
+        texts=_texts(report),
     )
 
 
@@ -119,10 +126,11 @@ def _template() -> Template:
     return environment.get_template("page.html")
 
 
-def _texts() -> dict[str, str]:
+def _texts(report: ImportReport) -> dict[str, str]:
     """Return what stands on every page, by what the template calls it."""
+    update = report.command == "update"
     return {
-        "title": _("Import of leads"),
+        "title": _("Update of statuses") if update else _("Import of leads"),
         "steps": _("What to do next"),
         "outcomes": _("How the rows ended"),
         "outcome": _("Outcome"),
@@ -157,6 +165,12 @@ def _status(report: ImportReport, *, dry_run: bool) -> str:
         return _("Stopped early. {reason}").format(reason=report.stopped)
     if dry_run:
         return _("A dry run: nothing was sent.")
+    if report.command == "update":
+        return (
+            _("Finished, with rows whose status is not known to be set.")
+            if report.exit_code
+            else _("Finished: every status is set.")
+        )
     if report.totals.outcomes[OutcomeName.IN_DOUBT]:
         return _("Finished, with rows in doubt.")
     if report.exit_code:
@@ -170,8 +184,10 @@ def _figures(report: ImportReport) -> list[tuple[str, str]]:
     if not report.counted:
         return []
     found = [
-        (number(totals.read), _("rows read")),
-        (number(totals.outcomes[OutcomeName.CREATED]), _("created")),
+        (in_figures(totals.read), _("rows read")),
+        (in_figures(totals.outcomes[OutcomeName.UPDATED]), _("updated"))
+        if report.command == "update"
+        else (in_figures(totals.outcomes[OutcomeName.CREATED]), _("created")),
     ]
     if report.ended is not Ended.KILLED:
         found += [(length(report.seconds), _("long"))]
@@ -198,8 +214,8 @@ def _facts(report: ImportReport) -> list[tuple[str, str]]:
     if not killed:
         found += [
             (_("Ended"), moment(report.finished_at)),
-            (_("Requests"), number(report.totals.requests)),
-            (_("Of them tries again"), number(report.totals.retries)),
+            (_("Requests"), in_figures(report.totals.requests)),
+            (_("Of them tries again"), in_figures(report.totals.retries)),
             (_("Exit code"), str(report.exit_code)),
         ]
     if report.results:
@@ -215,10 +231,10 @@ def _outcomes(report: ImportReport) -> list[_Outcome]:
         _Outcome(
             outcome,
             _called(outcome),
-            number(count),
+            in_figures(count),
             share(count, read),
             round(count / read * 100, 2),
-            _(MEANINGS[outcome]),
+            meaning(outcome, report),
         )
         for outcome, count in report.totals.outcomes.items()
         if count
@@ -237,6 +253,8 @@ def _charts(report: ImportReport) -> list[Chart]:
 def _unmeasured(report: ImportReport) -> str:
     if report.ended is not Ended.KILLED:
         return _("An older lead-importer made this run, and measured nothing of it.")
+    if report.command == "update":
+        return _("An update that is killed leaves no measurements and no counts.")
     if not report.counted:
         return _("A run that is killed leaves no measurements, and a later run has taken over its rows.")
     return _("A run that is killed leaves no measurements. The rows are as the ledger has them now.")
@@ -250,11 +268,11 @@ def _problems(report: ImportReport) -> Iterator[_Problem]:
             outcome,
             _called(outcome),
             code,
-            number(count),
+            in_figures(count),
             report.reasons.messages[outcome, code],
-            _advice(outcome),
+            _advice(outcome, report),
             _named(places),
-            _("and {count} more").format(count=number(more)) if more > 0 else "",
+            _("and {count} more").format(count=in_figures(more)) if more > 0 else "",
         )
 
 
@@ -263,12 +281,14 @@ def _named(places: Sequence[Place]) -> list[str]:
     found = []
     for (source, sheet), group in groupby(places, key=lambda place: (place.source, place.sheet)):
         rows = ", ".join(str(place.row) for place in group)
-        where = _("{file}, sheet {sheet}").format(file=source, sheet=sheet) if sheet else source
+        where = _("{source}, sheet {sheet}").format(source=source, sheet=sheet) if sheet else source
         found.append(_("{where}: row {rows}").format(where=where, rows=rows))
     return found
 
 
-def _advice(outcome: OutcomeName) -> str:
+def _advice(outcome: OutcomeName, report: ImportReport) -> str:
+    if report.command == "update":
+        return _advice_of_update(outcome, report)
     match outcome:
         case OutcomeName.INVALID:
             return _("These rows were not sent. Mend them, and import them again.")
@@ -285,11 +305,23 @@ def _advice(outcome: OutcomeName) -> str:
                 "Tini console, and tell it what you found."
             )
         case _:
-            return _(MEANINGS[outcome])
+            return meaning(outcome, report)
+
+
+def _advice_of_update(outcome: OutcomeName, report: ImportReport) -> str:
+    match outcome:
+        case OutcomeName.INVALID | OutcomeName.REJECTED:
+            return _("Nothing was set for these rows. Mend them, and run the update again.")
+        case OutcomeName.FAILED:
+            return _(
+                "Nothing is known to be set for these rows. Run the same command again; it does no harm."
+            )
+        case _:
+            return meaning(outcome, report)
 
 
 def _tried_again(report: ImportReport) -> list[tuple[str, str]]:
     if report.measured is None:
         return []
     ordered = sorted(report.measured.tried_again.items(), key=lambda item: -item[1])
-    return [(code, number(count)) for code, count in ordered]
+    return [(code, in_figures(count)) for code, count in ordered]

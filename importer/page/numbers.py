@@ -4,36 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from importer.language import _, spoken
-
-# 1.234.567,8 in Vietnamese.
-_SIGNS = {"vi": str.maketrans(",.", ".,")}
-
-
-def number(value: float, decimals: int = 0) -> str:
-    """Return a number with so many decimals, and a sign between its thousands."""
-    return f"{value:,.{decimals}f}".translate(_SIGNS.get(spoken(), {}))
+from importer.language import _, in_figures
 
 
 def about(value: float) -> str:
     """Return a number with two or three digits, or all of those before its decimals."""
-    return number(value, 0 if value % 1 == 0 or value >= 100 else 1 if value >= 1 else 2)
+    return in_figures(value, 0 if value % 1 == 0 or value >= 100 else 1 if value >= 1 else 2)
 
 
 def share(part: int, whole: int) -> str:
     """Return how many in a hundred `part` of `whole` is; never all or none of it where it is not."""
     if 0 < part < whole:
-        return f"{number(min(max(part / whole * 100, 0.1), 99.9), 1)} %"
-    return f"{number(100 if part else 0)} %"
+        return f"{in_figures(min(max(part / whole * 100, 0.1), 99.9), 1)} %"
+    return f"{in_figures(100 if part else 0)} %"
 
 
 def length(seconds: float) -> str:
     """Return a length of time that a person has an idea of: ``120 ms``, ``3.5 s``, ``1:02:06``."""
     if seconds < 1:
         milliseconds = seconds * 1000
-        return _("{number} ms").format(number=number(milliseconds, 1 if milliseconds < 10 else 0))
+        return _("{number} ms").format(number=in_figures(milliseconds, 1 if milliseconds < 10 else 0))
     if seconds < 100:
-        return _("{number} s").format(number=number(seconds, 1))
+        return _("{number} s").format(number=in_figures(seconds, 1))
     return clock(seconds)
 
 
@@ -49,7 +41,7 @@ def elapsed(seconds: float, width: float) -> str:
     if seconds >= 60:
         return clock(seconds)
     decimals = 0 if width % 1 == 0 or not seconds else 1 if width >= 0.1 else 2
-    return _("{number} s").format(number=number(seconds, decimals))
+    return _("{number} s").format(number=in_figures(seconds, decimals))
 
 
 def moment(iso: str) -> str:

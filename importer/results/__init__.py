@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from importer.results.added import AddedRow, added_columns, added_fields, outcome_row, row_to_mend
 from importer.results.beside import LeadTable, write_beside
+from importer.results.exports import write_responses
 from importer.results.findings import FINDING_COLUMNS, write_findings
 from importer.results.lines import COLUMNS, SUFFIXES, write_results, write_summary
 from importer.results.retry import RetryRow, RetryTable, write_retry
@@ -40,6 +41,7 @@ __all__ = [
     "row_to_mend",
     "write_beside",
     "write_findings",
+    "write_responses",
     "write_results",
     "write_retry",
     "write_summary",

@@ -13,6 +13,8 @@ COLOURS: Mapping[OutcomeName, str] = {
     OutcomeName.EXISTING: _GREEN,
     OutcomeName.DUPLICATE: _GREY,
     OutcomeName.NOT_ATTEMPTED: _GREY,
+    OutcomeName.UPDATED: _GREEN,
+    OutcomeName.UNCHANGED: _GREEN,
     OutcomeName.IN_DOUBT: _YELLOW,
     OutcomeName.INVALID: _RED,
     OutcomeName.REJECTED: _RED,

@@ -10,7 +10,7 @@ from pathlib import Path
 from importer.errors import UsageError
 from importer.language import _
 from importer.model import Application, ResultRow
-from importer.results.replacing import replacing
+from importer.results.replacing import LEDGER_HAS_THEM, replacing
 from importer.results.tables import Cell, Table, write_csv, write_json_lines, write_workbook
 
 COLUMN_WIDTHS = {
@@ -41,12 +41,12 @@ SUFFIXES = (".csv", ".jsonl", ".xlsx")
 _NO_APPLICATION = Application(application_id="", status="", created_at="")
 
 
-def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
+def write_results(path: Path, rows: Iterable[ResultRow], *, otherwise: str = LEDGER_HAS_THEM) -> None:
     """Write `rows` to `path` in the order given, in the format of its suffix: .csv, .jsonl or .xlsx.
 
     CSV and JSON lines take the same memory for any number of rows. Raises :class:`UsageError` for another
     suffix, and :class:`importer.errors.ResultsError` if the file cannot be written or a sheet cannot hold so
-    many rows; whatever `rows` raises passes through, and the earlier file stays.
+    many rows, with `otherwise` at its end; whatever `rows` raises passes through, and the earlier file stays.
     """
     suffix = path.suffix.casefold()
     if suffix not in SUFFIXES:
@@ -56,7 +56,7 @@ def write_results(path: Path, rows: Iterable[ResultRow]) -> None:
                 "one of these."
             ).format(path=path)
         )
-    with replacing(path) as file:
+    with replacing(path, otherwise=otherwise) as file:
         if suffix == ".jsonl":
             objects = (zip(COLUMNS, chain(result_cells(row), [list(row.notes)]), strict=True) for row in rows)
             write_json_lines(file, map(dict, objects))

@@ -31,11 +31,12 @@ _ADVICE[errno.EPERM] = _ADVICE[errno.EROFS] = _ADVICE[errno.EACCES]
 # No file takes so long to be written.
 _LEFT_SECONDS = 3600
 
-_OTHERWISE = marked("The ledger has the results: `lead-importer results FILE` writes them again.")
+LEDGER_HAS_THEM = marked("The ledger has the results: `lead-importer results FILE` writes them again.")
+"""What to do about results of leads that cannot be written; for the catalogs."""
 
 
 @contextmanager
-def replacing(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, otherwise: str = LEDGER_HAS_THEM) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` as :func:`in_place_of` does.
 
     Raises :class:`ResultsError` for an :class:`OSError`, the body's own too, with `otherwise`, which is
@@ -46,12 +47,12 @@ def replacing(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[IO[bytes]]
 
 
 @contextmanager
-def in_place_of(path: Path) -> Iterator[IO[bytes]]:
+def in_place_of(path: Path, *, mode: int = 0o600) -> Iterator[IO[bytes]]:
     """Open a temporary file in the folder of `path`, and put it in the place of `path` when the body is done.
 
-    Only its owner can read a new file, since it holds personal data; a file that was there keeps its mode. A
-    symbolic link stays one, and what it points to is replaced. If the body raises, `path` is as it was and
-    the temporary file is gone. Raises :class:`OSError`.
+    A new file has the `mode`: only its owner can read it, since most hold personal data; a file that was
+    there keeps its own. A symbolic link stays one, and what it points to is replaced. If the body raises,
+    `path` is as it was and the temporary file is gone. Raises :class:`OSError`.
     """
     target = Path(os.path.realpath(path))
     _sweep(target.parent)
@@ -65,7 +66,8 @@ def in_place_of(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         with suppress(FileNotFoundError):
-            temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+            mode = stat.S_IMODE(target.stat().st_mode)
+        temporary.chmod(mode)
         failpoints.reached(Point.FILE_SYNCED)
         temporary.replace(target)
         failpoints.reached(Point.FILE_IN_PLACE)
@@ -96,7 +98,7 @@ def _is_alive(process: int) -> bool:
 
 
 @contextmanager
-def translating(path: Path, *, otherwise: str = _OTHERWISE) -> Iterator[None]:
+def translating(path: Path, *, otherwise: str = LEDGER_HAS_THEM) -> Iterator[None]:
     """Raise :class:`ResultsError` for an :class:`OSError` of the body, which writes `path`."""
     try:
         yield

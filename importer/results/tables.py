@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
@@ -66,6 +66,9 @@ class Table:
     """Which of the columns, from 0, has outcomes, which are coloured; None if none has."""
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def width_of(header: str) -> int:
     """Return the width of a column of somebody else's, of which only the header is known."""
     return min(max(len(header) + 2, 14), 40)
@@ -88,9 +91,13 @@ def write_csv(file: IO[bytes], headers: Sequence[str], rows: Iterable[Sequence[C
     text.detach()
 
 
-def write_json_lines(file: IO[bytes], rows: Iterable[Mapping[str, object]]) -> None:
+def write_json_lines(
+    file: IO[bytes],
+    rows: Iterable[Mapping[str, object]],
+    *,
+    encode: Callable[[object], str] = _as_json,
+) -> None:
     """Write each of `rows` as one object on a line of its own, in UTF-8."""
-    encode = json.JSONEncoder(ensure_ascii=False).encode
     for row in rows:
         line = _LINE_END.sub(lambda end: f"\\u{ord(end[0]):04x}", encode(row))
         file.write(f"{line}\n".encode(errors="replace"))

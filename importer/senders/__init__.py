@@ -34,7 +34,7 @@ _MOST_PROCESSES = 4
 MAY_BE_SEVERAL = os.name == "posix"
 """Whether several processes can send on this system; Windows hands no socket on to one that it starts."""
 
-_SECRETS = {"LEAD_IMPORTER_CLIENT_KEY", "LEAD_IMPORTER_CLIENT_SECRET"}
+_SECRETS = {"LEAD_IMPORTER_CLIENT_KEY", "LEAD_IMPORTER_CLIENT_SECRET", "LEAD_IMPORTER_NOTIFY"}
 
 # Less than the transport keeps a connection for.
 _IDLE_SECONDS = 2.0

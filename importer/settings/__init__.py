@@ -13,6 +13,7 @@ URL of such a file may not lead off this computer, unless a person names the fil
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,8 @@ from importer.settings.values import (
     expand_path,
     leads_off,
     parse_columns,
+    parse_since,
+    parse_until,
     same_address,
     shown,
     shown_address,
@@ -68,6 +71,8 @@ ADDRESSES: Mapping[str, str] = {
 
 # Each request under way holds a socket, and most systems let a process open 1,024 files.
 CONCURRENCY_LIMIT = 1000
+
+_FORM_ID = re.compile("[0-9]{1,30}")
 
 _Number = BeforeValidator(check_number)
 _Text = Annotated[str, BeforeValidator(check_text)]
@@ -204,6 +209,45 @@ class Settings(BaseSettings):
     report: Annotated[_File | None, Field(description=marked("the path of a file that ends in .html"))] = None
     """Where the report of the run goes as a page."""
 
+    archive: Annotated[_File | None, Field(description=marked("the path of a folder"))] = None
+    """Where finished files go with their results; without it, they stay."""
+
+    notify: Annotated[
+        SecretStr | None, Field(description=marked("an address such as https://example.org/hook"))
+    ] = None
+    """Where the totals are posted when a run has ended. It is a secret: whoever has it can post there."""
+
+    notify_on: Annotated[Literal["always", "trouble"], Field(description=marked("always or trouble"))] = (
+        "always"
+    )
+    """Whether a run is told of that ended with exit code 0."""
+
+    metrics: Annotated[_File | None, Field(description=marked("the path of a .prom file"))] = None
+    """Where figures of the run go for Prometheus."""
+
+    form: Annotated[
+        tuple[_Text, ...],
+        BeforeValidator(split_entries),
+        Field(description=marked("the id of a form, in digits")),
+    ] = ()
+    """The forms whose responses are exported."""
+
+    since: Annotated[
+        int | None,
+        BeforeValidator(parse_since),
+        Field(description=marked("a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00")),
+    ] = None
+    """Seconds since the epoch, UTC: only responses from then on; so is `until`."""
+
+    until: Annotated[
+        int | None,
+        BeforeValidator(parse_until),
+        Field(description=marked("a date or a moment, such as 2026-11-24 or 2026-11-24T08:30+07:00")),
+    ] = None
+
+    output: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
+    """Where an export goes."""
+
     problems: Annotated[_File | None, Field(description=marked("the path of a file"))] = None
     """Where a check lists everything that it finds about single rows."""
 
@@ -256,6 +300,42 @@ class Settings(BaseSettings):
                     ).format(value=shown(value), environment=environment, chosen=chosen)
                 )
         return address
+
+    @field_validator("notify")
+    @classmethod
+    def _check_notify(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and (fault := address_fault(value.get_secret_value(), with_query=True)):
+            raise ValueError(f"{_('the address (not shown)')} {fault}")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, value: Path | None) -> Path | None:
+        if value is not None and value.suffix != ".prom":
+            raise ValueError(
+                _(
+                    "{path} does not end in .prom, and the node exporter reads no other files; let its name "
+                    "end so"
+                ).format(path=shown(value))
+            )
+        return value
+
+    @field_validator("form")
+    @classmethod
+    def _check_form(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if other := next((form for form in value if not _FORM_ID.fullmatch(form)), None):
+            raise ValueError(
+                _("{value} is not allowed; give the id of a form, in digits").format(value=shown(other))
+            )
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("until")
+    @classmethod
+    def _check_period(cls, value: int | None, info: ValidationInfo) -> int | None:
+        since = info.data.get("since")
+        if value is not None and since is not None and value < since:
+            raise ValueError(_("the end of the period is before its beginning, which since tells"))
+        return value
 
     @field_validator("verbose")
     @classmethod
@@ -324,7 +404,9 @@ def settings_of(options: Mapping[str, object]) -> Settings:
     """
     known = Settings.model_fields.keys() - {"config", "profile"}
     for option in sorted(options.keys() - known):
-        raise UsageError(f"{option!r} is no option. {closest(option, known)}")
+        raise UsageError(
+            _("{option!r} is no option. {hint}").format(option=option, hint=closest(option, known))
+        )
     return _validated(
         {option: Given(value, option, option) for option, value in options.items() if value is not None}
     )
@@ -375,7 +457,7 @@ def load_settings(
         settings,
         (
             *notices,
-            *misspelt(Settings, variables, "the environment"),
+            *misspelt(Settings, variables, _("the environment")),
             *misspelt(Settings, file_variables, str(folder / ".env")),
             *overruled(given, sources),
             *_read_from(settings),
@@ -400,15 +482,20 @@ def _from_file(config: Config | None, above: Sequence[Source], folder: Path) -> 
 
 def _read_from(settings: Settings) -> Iterator[str]:
     if settings.verbose and settings.config is not None:
-        profile = f", profile {settings.profile}" if settings.profile else ""
-        yield f"Settings are read from {settings.config}{profile}."
+        if settings.profile:
+            yield _("Settings are read from {path}, profile {profile}.").format(
+                path=settings.config, profile=settings.profile
+            )
+        else:
+            yield _("Settings are read from {path}.").format(path=settings.config)
 
 
 def _validated(given: Mapping[str, Given]) -> Settings:
     values: dict[str, Any] = {option: found.value for option, found in given.items()}
-    if isinstance(values.get("client_secret"), str):
-        # From here on others handle it, and pydantic-settings can be told to log what it is given.
-        values["client_secret"] = SecretStr(values["client_secret"])
+    for option in ("client_secret", "notify"):
+        if isinstance(values.get(option), str):
+            # From here on others handle it, and pydantic-settings can be told to log what it is given.
+            values[option] = SecretStr(values[option])
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -422,7 +509,12 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
     reason = str(detail.get("ctx", {}).get("error", ""))
     if reason:
         return f"{place}: {reason}."
-    shows = {"client_key": _hidden, "client_secret": _hidden, "base_url": shown_address}
+    shows = {
+        "client_key": _hidden,
+        "client_secret": _hidden,
+        "notify": _hidden,
+        "base_url": shown_address,
+    }
     value = shows.get(option, shown)(given[option].value)
     allowed = Settings.model_fields[option].description or ""
     return _("{place}: {value} is not allowed; give {allowed}.").format(
@@ -431,4 +523,4 @@ def _fault(given: Mapping[str, Given], detail: ErrorDetails) -> str:
 
 
 def _hidden(value: object) -> str:
-    return "the value (not shown)"
+    return _("the value (not shown)")

@@ -18,7 +18,17 @@ import platformdirs
 from pydantic_settings import BaseSettings
 
 from importer.errors import UsageError
-from importer.settings.sources import CREDENTIALS, Given, Kind, Source, is_open, refuse_foreign, unreadable
+from importer.language import _
+from importer.settings.sources import (
+    SECRETS,
+    Given,
+    Kind,
+    Source,
+    closest,
+    is_open,
+    refuse_foreign,
+    unreadable,
+)
 
 FILE_NAME = "lead-importer.toml"
 
@@ -46,19 +56,23 @@ class SettingsFile:
         if profile is None:
             return [top]
         if profile not in self.profiles:
-            raise UsageError(f"{place}: there is no profile {profile!r} in {self.path}.{self._hint(profile)}")
-        name = f"[{_PROFILES}.{profile}] of {self.path}"
+            raise UsageError(
+                _("{place}: there is no profile {profile!r} in {path}. {hint}").format(
+                    place=place, profile=profile, path=self.path, hint=self._hint(profile)
+                )
+            )
+        name = _table_of(profile, self.path)
         return [Source(Kind.PROFILE, name, self.profiles[profile]), top]
 
     def _hint(self, profile: str) -> str:
         if not self.profiles:
-            return f" It has none: write a table [{_PROFILES}.{profile}]."
+            return _("It has none: write a table {table}.").format(table=f"[{_PROFILES}.{profile}]")
         names = sorted(self.profiles)
         spelt = {name.lower(): name for name in names}
         # So that prod is taken for production.
         close = difflib.get_close_matches(profile.lower(), spelt, n=1, cutoff=0.5)
-        there = f"Those there are: {', '.join(names)}."
-        return f" Did you mean {spelt[close[0]]}? {there}" if close else f" {there}"
+        there = _("Those there are: {names}.").format(names=", ".join(names))
+        return f"{_('Did you mean {close}?').format(close=spelt[close[0]])} {there}" if close else there
 
 
 def user_file() -> Path:
@@ -74,9 +88,10 @@ def found_files(folder: Path) -> list[Path]:
 def no_profiles(profile: str, place: str) -> UsageError:
     """Return what to raise where `profile` was chosen and no file was named or found."""
     return UsageError(
-        f"{place}: {profile!r} would be a profile of a settings file, but there is neither {FILE_NAME} in "
-        f"the working directory nor {user_file()}. Name a file with --config, or write one: "
-        "lead-importer init"
+        _(
+            "{place}: {profile!r} would be a profile of a settings file, but there is neither {name} in the "
+            "working directory nor {path}. Name a file with --config, or write one: lead-importer init"
+        ).format(place=place, profile=profile, name=FILE_NAME, path=user_file())
     )
 
 
@@ -87,23 +102,30 @@ def read_file(settings: type[BaseSettings], path: Path, *, named_by: str | None)
     table, holds credentials that others may read, or was found and others may have written it.
     """
     if named_by and not _is_file(path):
-        raise UsageError(f"{named_by}: there is no file {path}. Check the path.")
+        raise UsageError(
+            _("{place}: there is no file {path}. Check the path.").format(place=named_by, path=path)
+        )
     try:
         # What is asked about the file and what is read is the same file, whoever moves others to its place.
         with path.open("rb") as file:
             status = os.stat(file.fileno())  # noqa: PTH116 - an open file has no path
             if not named_by:
-                refuse_foreign(path, status, f"name it, if you trust it: --config {path}")
+                instead = _("name it, if you trust it: --config {path}").format(path=path)
+                refuse_foreign(path, status, instead)
             entries = tomllib.load(file)
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML file: {error}. Mend it there.") from None
+        raise UsageError(
+            _("{path} is no TOML file: {error}. Mend it there.").format(path=path, error=error)
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from None
     read = _parse(settings, path, entries)
-    if is_open(status) and any(CREDENTIALS & given.keys() for given in (read.top, *read.profiles.values())):
+    if is_open(status) and any(SECRETS & given.keys() for given in (read.top, *read.profiles.values())):
         raise UsageError(
-            f"{path} holds credentials, and others on this computer may read it. "
-            f"Make it yours alone: chmod 600 {path}"
+            _(
+                "{path} holds credentials, and others on this computer may read it. Make it yours alone: "
+                "chmod 600 {path}"
+            ).format(path=path)
         )
     return read
 
@@ -113,31 +135,46 @@ def _parse(settings: type[BaseSettings], path: Path, entries: Mapping[str, objec
     faults: list[str] = []
     tables = entries.get(_PROFILES, {})
     if not isinstance(tables, dict):
-        faults.append(f"{path}: {_PROFILES} is no table. Write each profile as a table [{_PROFILES}.NAME].")
+        faults.append(
+            _("{path}: profiles is no table. Write each profile as a table [profiles.NAME].").format(
+                path=path
+            )
+        )
         tables = {}
     profile = entries.get("profile")
     if isinstance(profile, dict):
         faults.append(
-            f"{path}: profile is the name of the profile to use. The tables are called [{_PROFILES}.NAME]."
+            _(
+                "{path}: profile is the name of the profile to use. The tables are called [profiles.NAME]."
+            ).format(path=path)
         )
     flat = {
         key: value
         for key, value in entries.items()
         if key != _PROFILES and not (key == "profile" and isinstance(value, dict))
     }
-    top, wrong = _settings_in(flat, known, str(path), "settings file", also=(_PROFILES,))
+    top, wrong = _settings_in(flat, known, str(path), _("settings file"), also=(_PROFILES,))
     faults.extend(wrong)
     profiles: dict[str, Mapping[str, Given]] = {}
     for name, table in tables.items():
-        where = f"[{_PROFILES}.{name}] of {path}"
+        where = _table_of(name, path)
         if not isinstance(table, dict):
-            faults.append(f"{path}: {_PROFILES}.{name} is no table. Write the profile as a table {where}.")
+            faults.append(
+                _("{path}: profiles.{name} is no table. Write the profile as a table {where}.").format(
+                    path=path, name=name, where=where
+                )
+            )
             continue
-        profiles[name], wrong = _settings_in(table, known - {"profile"}, where, f"profile {name}")
+        origin = _("profile {name}").format(name=name)
+        profiles[name], wrong = _settings_in(table, known - {"profile"}, where, origin)
         faults.extend(wrong)
     if faults:
         raise UsageError("\n".join(faults))
     return SettingsFile(path, top, profiles)
+
+
+def _table_of(profile: str, path: Path) -> str:
+    return _("{table} of {path}").format(table=f"[{_PROFILES}.{profile}]", path=path)
 
 
 def _settings_in(
@@ -148,18 +185,26 @@ def _settings_in(
     for key, value in entries.items():
         option = key.replace("-", "_")
         if option not in known:
-            faults.append(f"{where}: {key!r} is no setting{_hint(option, known, also)}")
+            faults.append(_no_setting(key, known, where, also))
         elif option in given:
-            faults.append(f"{where}: {option} stands there twice, with - and with _. Remove one.")
-        given[option] = Given(value, f"{key} in {where}", origin)
+            faults.append(
+                _("{where}: {option} stands there twice, with - and with _. Remove one.").format(
+                    where=where, option=option
+                )
+            )
+        given[option] = Given(value, _("{name} in {where}").format(name=key, where=where), origin)
     return given, faults
 
 
-def _hint(option: str, known: set[str], also: Iterable[str]) -> str:
+def _no_setting(key: str, known: set[str], where: str, also: Iterable[str]) -> str:
+    option = key.replace("-", "_")
     if option == "profile":
-        return " of a profile. It belongs at the top of the file."
-    close = difflib.get_close_matches(option.lower(), sorted({*known, *also}), n=1)
-    return f". Did you mean {close[0]}?" if close else f". The settings are {', '.join(sorted(known))}."
+        return _("{where}: {key!r} is no setting of a profile. It belongs at the top of the file.").format(
+            where=where, key=key
+        )
+    return _("{where}: {key!r} is no setting. {hint}").format(
+        where=where, key=key, hint=closest(option, known, also)
+    )
 
 
 def _is_file(path: Path) -> bool:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from importer.errors import UsageError
+from importer.language import _
 from importer.settings.sources import is_open
 
 _FIRST = """\
@@ -68,18 +69,28 @@ def write_first_file(path: Path, text: str) -> None:
     except OSError as error:
         if os.path.lexists(path):
             raise already_there(path) from None
-        raise UsageError(f"{path} cannot be written ({error.strerror}). Check the folder.") from None
+        raise UsageError(
+            _("{path} cannot be written ({reason}). Check the folder.").format(
+                path=path, reason=error.strerror
+            )
+        ) from None
     try:
         with open(opened, "w", encoding="utf-8") as file:  # noqa: PTH123 - it is open already
             if is_open(os.stat(opened)):  # noqa: PTH116 - the same
                 raise UsageError(
-                    f"{path} cannot be kept from others on this computer: its file system keeps no "
-                    "permissions. Write it to your config directory instead: lead-importer init --user"
+                    _(
+                        "{path} cannot be kept from others on this computer: its file system keeps no "
+                        "permissions. Write it to your config directory instead: lead-importer init --user"
+                    ).format(path=path)
                 )
             file.write(text)
     except OSError as error:
         path.unlink()
-        raise UsageError(f"{path} cannot be written ({error.strerror}). Make room there.") from None
+        raise UsageError(
+            _("{path} cannot be written ({reason}). Make room there.").format(
+                path=path, reason=error.strerror
+            )
+        ) from None
     except UsageError:
         path.unlink()
         raise
@@ -87,7 +98,9 @@ def write_first_file(path: Path, text: str) -> None:
 
 def already_there(path: Path) -> UsageError:
     """Return what to raise where a first file would replace another."""
-    return UsageError(f"{path} is there already, and is not replaced. Change it there, or move it away.")
+    return UsageError(
+        _("{path} is there already, and is not replaced. Change it there, or move it away.").format(path=path)
+    )
 
 
 def _quoted(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from importer.language import _
 from importer.settings import Loaded, Settings
 from importer.settings.pairs import is_filled_in
 
@@ -36,7 +37,7 @@ def listed(loaded: Loaded) -> Iterator[Listed]:
 
 
 def _origin(option: str) -> str:
-    return {"base_url": "by env", "client_key": "", "client_secret": ""}.get(option, "default")
+    return {"base_url": _("by env"), "client_key": "", "client_secret": ""}.get(option, _("default"))
 
 
 def _shown(settings: Settings, option: str) -> str:
@@ -45,8 +46,10 @@ def _shown(settings: Settings, option: str) -> str:
         return _credential(value.get_secret_value() if value else "", settings, tail=False)
     if option == "client_key":
         return _credential(value or "", settings, tail=True)
+    if option == "notify":
+        return _("given, not shown")
     if option == "base_url":
-        return settings.api_address() or "of the local lead API that a run starts"
+        return settings.api_address() or _("of the local lead API that a run starts")
     if option == "ledger":
         return str(settings.ledger_path())
     if isinstance(value, bool):
@@ -63,7 +66,7 @@ def _shown(settings: Settings, option: str) -> str:
 def _credential(text: str, settings: Settings, *, tail: bool) -> str:
     text = text.strip()
     if not text:
-        return "of the local lead API" if settings.env == "local" else "missing"
+        return _("of the local lead API") if settings.env == "local" else _("missing")
     if not is_filled_in(text):
-        return "not filled in"
-    return f"…{text[-_TAIL:]}" if tail and len(text) >= _KEY_LENGTH else "given, not shown"
+        return _("not filled in")
+    return f"…{text[-_TAIL:]}" if tail and len(text) >= _KEY_LENGTH else _("given, not shown")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from importer.errors import UsageError
+from importer.language import _
 from importer.settings.files import found_files, user_file
 from importer.settings.sources import Given, Kind, Source, variable
 from importer.settings.values import shown, shown_address
@@ -36,7 +37,7 @@ def choose_config(sources: Sequence[Source], folder: Path) -> Config | None:
     if not found:
         return None
     path, *unread = found
-    origin = f"found; {unread[0]} is not read" if unread else "found"
+    origin = _("found; {path} is not read").format(path=unread[0]) if unread else _("found")
     return Config(Given(path, str(path), origin), None, path != user_file())
 
 
@@ -44,11 +45,11 @@ def from_options(options: Mapping[str, object]) -> Source:
     """Return the options of the command line; one that is None or an empty list was not given."""
     spelt = {option: f"--{option.replace('_', '-')}" for option in options}
     given = {
-        option: Given(value, f"option {spelt[option]}", spelt[option])
+        option: Given(value, _("option --{name}").format(name=option.replace("_", "-")), spelt[option])
         for option, value in options.items()
         if value is not None and value != [] and value != ()
     }
-    return Source(Kind.OPTIONS, "the command line", given)
+    return Source(Kind.OPTIONS, _("the command line"), given)
 
 
 def merged(sources: Sequence[Source]) -> dict[str, Given]:
@@ -67,15 +68,16 @@ def refuse_detour(address: str, sources: Sequence[Source], config: Config | None
     """
     source = next(source for source in sources if "base_url" in source.given)
     if source.kind is Kind.ENV_FILE:
-        instead = f"set {variable('base_url')} in the environment"
+        instead = _("set {variable} in the environment").format(variable=variable("base_url"))
     elif source.kind in (Kind.PROFILE, Kind.FILE) and config is not None and config.came_along:
-        instead = f"name the file: --config {config.given.value}"
+        instead = _("name the file: --config {path}").format(path=config.given.value)
     else:
         return
     raise UsageError(
-        f"{source.given['base_url'].place}: {shown(address)} would get the leads, and only a file in the "
-        "working directory says so, which may have come with the sheets. If you mean it, give --base-url, or "
-        f"{instead}."
+        _(
+            "{place}: {address} would get the leads, and only a file in the working directory says so, which "
+            "may have come with the sheets. If you mean it, give --base-url, or {instead}."
+        ).format(place=source.given["base_url"].place, address=shown(address), instead=instead)
     )
 
 
@@ -88,7 +90,10 @@ def overruled(given: Mapping[str, Given], sources: Sequence[Source]) -> Iterator
         for option in ("env", "base_url"):
             found, own = source.given.get(option), profile.given.get(option)
             if found and own and given[option] is found and found.value != own.value:
-                yield (
-                    f"{option} is {shown_address(found.value)} by {found.place}, "
-                    f"not {shown_address(own.value)} as {profile.name} says."
+                yield _("{option} is {value} by {place}, not {own} as {profile} says.").format(
+                    option=option,
+                    value=shown_address(found.value),
+                    place=found.place,
+                    own=shown_address(own.value),
+                    profile=profile.name,
                 )

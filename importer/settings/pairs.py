@@ -16,7 +16,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
+from importer.language import _, all_of, ngettext
 from importer.settings.sources import CREDENTIALS, Given, Kind, Source, variable
 
 _HEADER_VALUE = re.compile(r"[!-~]+")
@@ -64,22 +66,23 @@ def fits_header(text: str) -> bool:
 
 def missing_credentials(missing: Sequence[str]) -> str:
     """Return how to give the credentials that are `missing`, by option."""
-    variables = " and ".join(map(variable, missing))
-    return (
-        f"The {spoken(missing)} {_are(missing)} missing; the Tini console shows a pair for each environment. "
-        f"Give {variables} as an environment variable, or in a file .env in the working directory; or give "
-        f"{' and '.join(missing)} in the TOML file of --config, readable by you alone (chmod 600), of which "
-        "lead-importer init writes a first one. To try the importer without credentials: --env local"
-    )
+    lacking = ngettext(
+        "The {names} is missing; the Tini console shows a pair for each environment.",
+        "The {names} are missing; the Tini console shows a pair for each environment.",
+        len(missing),
+    ).format(names=spoken(missing))
+    step = _(
+        "Give {variables} as an environment variable, or in a file .env in the working directory; or give "
+        "{options} in the TOML file of --config, readable by you alone (chmod 600), of which lead-importer "
+        "init writes a first one. To try the importer without credentials: --env local"
+    ).format(variables=all_of(map(variable, missing)), options=all_of(missing))
+    return f"{lacking} {step}"
 
 
 def spoken(options: Sequence[str]) -> str:
     """Return credentials as a sentence names them."""
-    return " and the ".join(option.replace("_", " ") for option in options)
-
-
-def _are(options: Sequence[str]) -> str:
-    return "are" if len(options) > 1 else "is"
+    names = (option.replace("_", " ") for option in options)
+    return reduce(lambda one, other: _("{one} and the {other}").format(one=one, other=other), names)
 
 
 def _halves(source: Source) -> dict[str, Given]:
@@ -105,29 +108,34 @@ def _environment_beside(source: Source, sources: Sequence[Source]) -> str | None
 
 
 def _of_another_profile(source: Source) -> str:
-    return (
-        f"The credentials in {source.name} are for the profile {_profile_beside(source)} that stands beside "
-        "them, and are left alone. Give those of the chosen profile in its table of the settings file."
-    )
+    return _(
+        "The credentials in {place} are for the profile {profile} that stands beside them, and are left "
+        "alone. Give those of the chosen profile in its table of the settings file."
+    ).format(place=source.name, profile=_profile_beside(source))
 
 
 def _fault_of_halves(source: Source, lower: Sequence[Source]) -> str:
     halves = _halves(source)
     empty = [option for option, found in halves.items() if not is_filled_in(found.value)]
     if empty:
-        return (
-            f"The {spoken(empty)} in {source.name} {_are(empty)} not filled in. The Tini console shows a "
-            "pair for each environment: put it there. To try the importer without credentials: --env local"
+        lacking = ngettext(
+            "The {names} in {place} is not filled in.",
+            "The {names} in {place} are not filled in.",
+            len(empty),
+        ).format(names=spoken(empty), place=source.name)
+        step = _(
+            "The Tini console shows a pair for each environment: put it there. To try the importer without "
+            "credentials: --env local"
         )
+        return f"{lacking} {step}"
     absent = sorted(CREDENTIALS - halves.keys())
     elsewhere = next((other for other in lower if set(absent) & other.given.keys()), None)
     if elsewhere is None:
         return ""
-    return (
-        f"The {spoken(list(halves))} is given by {source.name}, and the {spoken(absent)} only by "
-        f"{elsewhere.name}. They may belong to different apps or environments, so nothing is signed with "
-        "them. Give both in one place."
-    )
+    return _(
+        "The {name} is given by {place}, and the {other} only by {elsewhere}. They may belong to different "
+        "apps or environments, so nothing is signed with them. Give both in one place."
+    ).format(name=spoken(list(halves)), place=source.name, other=spoken(absent), elsewhere=elsewhere.name)
 
 
 def _fault_of_profile(source: Source, lower: Sequence[Source], profile: str | None) -> str:
@@ -135,16 +143,16 @@ def _fault_of_profile(source: Source, lower: Sequence[Source], profile: str | No
     if own and any(map(is_filled_in, _values(own).values())):
         if _values(source) == _values(own):
             return ""
-        return (
-            f"The pair in {source.name} is not that of {own.name}, and it is not clear which is meant. "
-            f"Remove one of them, or say beside the first which profile it is for: {variable('profile')}=NAME"
-        )
+        return _(
+            "The pair in {place} is not that of {own}, and it is not clear which is meant. Remove one of "
+            "them, or say beside the first which profile it is for: {variable}=NAME"
+        ).format(place=source.name, own=own.name, variable=variable("profile"))
     if source.kind is Kind.ENV_FILE and profile is not None and _profile_beside(source) is None:
-        return (
-            f"{source.name} does not say which profile its pair is for, and {profile} is chosen. If it is "
-            f"for that, write {variable('profile')}={profile} beside it; else give the pair of {profile} in "
-            "its table of the settings file."
-        )
+        return _(
+            "{place} does not say which profile its pair is for, and {profile} is chosen. If it is for that, "
+            "write {variable}={profile} beside it; else give the pair of {profile} in its table of the "
+            "settings file."
+        ).format(place=source.name, profile=profile, variable=variable("profile"))
     return ""
 
 
@@ -152,7 +160,7 @@ def _fault_of_environment(source: Source, sources: Sequence[Source], environment
     beside = _environment_beside(source, sources)
     if environment == "local" or beside in (None, "local", environment):
         return ""
-    return (
-        f"The pair in {source.name} stands beside env = {beside}, but the environment is {environment}, "
-        f"which has a pair of its own. Choose the profile of {environment} with --profile, or give its pair."
-    )
+    return _(
+        "The pair in {place} stands beside env = {beside}, but the environment is {environment}, which has a "
+        "pair of its own. Choose the profile of {environment} with --profile, or give its pair."
+    ).format(place=source.name, beside=beside, environment=environment)

@@ -28,6 +28,9 @@ from importer.language import _
 PREFIX = "LEAD_IMPORTER_"
 CREDENTIALS = frozenset({"client_key", "client_secret"})
 
+SECRETS = CREDENTIALS | {"notify"}
+"""What stands in no file that others may read. (Whoever has the address of a hook can post there.)"""
+
 # A variable as unlike as this to any option belongs to somebody else.
 _LIKENESS = 0.8
 
@@ -80,10 +83,10 @@ def variable(option: str) -> str:
 def from_environment(settings: type[BaseSettings], variables: Mapping[str, str]) -> Source:
     """Return the options that `variables` of the environment give."""
     given = {
-        option: Given(value, f"environment variable {variable(option)}", variable(option))
+        option: Given(value, _("environment variable {name}").format(name=variable(option)), variable(option))
         for option, value in _interpret(settings, variables).items()
     }
-    return Source(Kind.ENVIRONMENT, "the environment", given)
+    return Source(Kind.ENVIRONMENT, _("the environment"), given)
 
 
 def from_env_file(
@@ -100,12 +103,12 @@ def from_env_file(
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from None
     given = {
-        option: Given(value, f"{variable(option)} in {path}", str(path))
+        option: Given(value, _("{name} in {where}").format(name=variable(option), where=path), str(path))
         for option, value in _interpret(settings, variables).items()
     }
     if given:
-        refuse_foreign(path, path.stat(), "give its variables in the environment instead")
-    notices = _tighten(path) if CREDENTIALS & given.keys() and is_open(path.stat()) else ()
+        refuse_foreign(path, path.stat(), _("give its variables in the environment instead"))
+    notices = _tighten(path) if SECRETS & given.keys() and is_open(path.stat()) else ()
     return Source(Kind.ENV_FILE, str(path), given), variables, notices
 
 
@@ -131,10 +134,15 @@ def _interpret(settings: type[BaseSettings], variables: Mapping[str, str | None]
     return source()
 
 
-def closest(option: str, known: Iterable[str]) -> str:
-    """Return a sentence with which of the `known` settings may have been meant, or with all of them."""
-    close = difflib.get_close_matches(option.lower(), sorted(known), n=1)
-    return f"Did you mean {close[0]}?" if close else f"The settings are {', '.join(sorted(known))}."
+def closest(option: str, known: Iterable[str], also: Iterable[str] = ()) -> str:
+    """Return a sentence with which of the `known` settings may have been meant, or with all of them.
+
+    What is no setting and may have been meant, too, is `also`.
+    """
+    close = difflib.get_close_matches(option.lower(), sorted({*known, *also}), n=1)
+    if close:
+        return _("Did you mean {close}?").format(close=close[0])
+    return _("The settings are {names}.").format(names=", ".join(sorted(known)))
 
 
 def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> UsageError:
@@ -160,14 +168,18 @@ def refuse_foreign(path: Path, status: os.stat_result, instead: str) -> None:
         return
     if not {status.st_uid, path.lstat().st_uid} <= {os.geteuid(), _SUPERUSER}:
         raise UsageError(
-            f"{path} belongs to another user of this computer, who could send your leads elsewhere with it, "
-            f"so it is not used just because it is there. Move it away, or {instead}."
+            _(
+                "{path} belongs to another user of this computer, who could send your leads elsewhere with "
+                "it, so it is not used just because it is there. Move it away, or {instead}."
+            ).format(path=path, instead=instead)
         )
     others = stat.S_IWOTH if status.st_gid == os.getegid() else stat.S_IWGRP | stat.S_IWOTH
     if status.st_mode & others:
         raise UsageError(
-            f"{path} may be written by others on this computer, who could send your leads elsewhere with it, "
-            f"so it is not used just because it is there. Run: chmod go-w {path}; or {instead}."
+            _(
+                "{path} may be written by others on this computer, who could send your leads elsewhere with "
+                "it, so it is not used just because it is there. Run: chmod go-w {path}; or {instead}."
+            ).format(path=path, instead=instead)
         )
 
 

@@ -6,7 +6,10 @@ says enough.
 
 from __future__ import annotations
 
+import datetime
 import ipaddress
+import math
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -72,6 +75,35 @@ def parse_columns(value: object) -> object:
     return columns
 
 
+def parse_since(value: object) -> int:
+    """Return the moment that a period begins at, in seconds since the epoch, UTC: of a date, its midnight.
+
+    Without an offset the time is that of this computer.
+    """
+    return math.ceil(_moment(value, datetime.time.min))
+
+
+def parse_until(value: object) -> int:
+    """Return the last second of a period, of a date that before midnight, as :func:`parse_since` does."""
+    return math.floor(_moment(value, datetime.time.max))
+
+
+def _moment(value: object, of_date: datetime.time) -> float:
+    """Return a moment that TOML has as such, and everybody else in ISO 8601."""
+    if isinstance(value, str):
+        text = value.strip()
+        is_date = len(text) == len("2026-11-24")
+        # What is wrong with it is told by the description of the field.
+        with suppress(ValueError):
+            value = (datetime.date if is_date else datetime.datetime).fromisoformat(text)
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        value = datetime.datetime.combine(value, of_date)
+    with suppress(OverflowError, OSError):
+        if isinstance(value, datetime.datetime):
+            return value.timestamp()
+    raise ValueError
+
+
 def shown(value: object) -> str:
     """Return a value as a message shows it: no longer than a line."""
     if isinstance(value, bool):
@@ -82,11 +114,14 @@ def shown(value: object) -> str:
 
 def shown_address(address: object) -> str:
     """Return an address as a message shows it: before an ``@`` stands a password."""
-    return "the address (not shown)" if "@" in str(address) else shown(address)
+    return _("the address (not shown)") if "@" in str(address) else shown(address)
 
 
-def address_fault(address: str) -> str:
-    """Return what keeps `address` from being a base URL, to be said after it; empty when nothing does."""
+def address_fault(address: str, *, with_query: bool = False) -> str:
+    """Return what keeps `address` from being a base URL, to be said after it; empty when nothing does.
+
+    `with_query` says that it may have a query, as the address of a hook does.
+    """
     if "\\" in address or " " in address or not address.isprintable():
         return _("has a blank, a backslash or an invisible sign in it")
     try:
@@ -97,8 +132,10 @@ def address_fault(address: str) -> str:
     if parts.scheme not in ("https", "http") or not host or port == 0:
         return _("is no address such as https://example.org/path")
     if "@" in parts.netloc:
+        if with_query:
+            return _("has a user name in it; remove it")
         return _("has a user name in it; remove it, the API is called with a client key")
-    if "?" in address or "#" in address:
+    if not with_query and ("?" in address or "#" in address):
         return _("has a query or a fragment in it; end it before the ? or #")
     if parts.scheme == "http" and not _is_loopback(host):
         return _("is not encrypted, which only an address of this computer may be; give an https:// address")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from importer.ledger import LeadState
-from importer.model import OutcomeName
+from importer.model import IMPORT_OUTCOMES, OutcomeName
 
 MAY_EXIST = frozenset(
     {
@@ -185,7 +185,7 @@ def _of_results(evidence: Evidence, lines: Sequence[ResultLine]) -> Iterator[Vio
 
 
 def _of_summary(evidence: Evidence, summary: Mapping[str, object]) -> Iterator[Violation]:
-    counts = {str(name): summary[str(name)] for name in OutcomeName}
+    counts = {str(name): summary[str(name)] for name in IMPORT_OUTCOMES}
     if summary["read"] != sum(count for count in counts.values() if isinstance(count, int)):
         yield Violation(Promise.TOTALS_ADD_UP, f"{summary['read']} rows were read, and ended as {counts}")
     if summary["read"] != len(evidence.rows):
