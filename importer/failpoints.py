@@ -87,6 +87,9 @@ class Point(StrEnum):
     """Everything is written, and the lock is let go next."""
 
 
+_WITHIN_STEPS = {Point.INTENT_WRITTEN, Point.OUTCOME_WRITTEN, Point.COMMIT_BEGINS}
+
+
 class Safeguard(StrEnum):
     """What stands between a kill and a lead created twice."""
 
@@ -133,9 +136,9 @@ def reached(point: Point) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def is_armed() -> bool:
-    """Tell whether a test is to kill this process somewhere, or has taken a safeguard away."""
-    return _ARMED.point is not None or _ARMED.unsafe is not None
+def is_armed_within_steps() -> bool:
+    """Tell whether a test kills while steps of leads are written, or has taken a safeguard away."""
+    return _ARMED.point in _WITHIN_STEPS or _ARMED.unsafe is not None
 
 
 def is_missing(safeguard: Safeguard) -> bool:

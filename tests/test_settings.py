@@ -765,10 +765,12 @@ def test_files_without_credentials_may_be_open_to_all(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.parametrize("name", list(PAIR))
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o664])
 def test_an_env_file_with_credentials_that_others_can_open_is_tightened_and_told(
-    tmp_path: Path, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, mode: int
 ) -> None:
-    file = written(tmp_path, ".env", f"{name}={CANARY}\n", 0o644)
+    file = written(tmp_path, ".env", f"{name}={CANARY}\n", mode)
+    monkeypatch.setattr("os.getegid", lambda: file.stat().st_gid)
     found = loaded(tmp_path, {}, PAIR)
     assert file.stat().st_mode & 0o777 == 0o600
     (notice,) = found.notices

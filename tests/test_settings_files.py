@@ -279,19 +279,37 @@ def test_the_password_in_an_address_that_is_overruled_is_not_shown(tmp_path: Pat
 
 
 @posix
-@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o664])
+@pytest.mark.parametrize(
+    ("mode", "own_group"), [(0o620, False), (0o664, False), (0o602, True), (0o666, True), (0o666, False)]
+)
 @pytest.mark.parametrize(
     ("name", "content"), [(FILE_NAME, "limit = 3\n"), (".env", "LEAD_IMPORTER_LIMIT=3\n")]
 )
 def test_a_found_file_that_others_may_write_is_refused(
-    tmp_path: Path, name: str, content: str, mode: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, mode: int, own_group: bool
 ) -> None:
     path = written(tmp_path / name, content, mode)
+    group = path.stat().st_gid
+    monkeypatch.setattr("os.getegid", lambda: group if own_group else group + 1)
     message = refusal(tmp_path)
     assert message.startswith(f"{path} may be written by others on this computer")
     assert f"chmod go-w {path}" in message
     path.chmod(mode & ~0o022)
     assert loaded(tmp_path).settings.limit == 3
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o620, 0o660, 0o664])
+@pytest.mark.parametrize(
+    ("name", "content"), [(FILE_NAME, "limit = 3\n"), (".env", "LEAD_IMPORTER_LIMIT=3\n")]
+)
+def test_a_found_file_that_the_users_own_group_may_write_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, mode: int
+) -> None:
+    path = written(tmp_path / name, content, mode)
+    monkeypatch.setattr("os.getegid", lambda: path.stat().st_gid)
+    found = loaded(tmp_path)
+    assert (found.settings.limit, found.notices) == (3, ())
 
 
 @posix

@@ -182,7 +182,8 @@ class SqliteWriter:
         if connection.in_transaction:
             connection.execute("ROLLBACK" if synced else "COMMIT")
         # Between the beginning and the end of a transaction of its own no test can kill anything.
-        if not failpoints.is_armed() and _done_at_once(connection, jobs):
+        if not failpoints.is_armed_within_steps() and _done_at_once(connection, jobs):
+            failpoints.reached(Point.COMMITTED)
             return
         connection.execute("BEGIN IMMEDIATE")
         _do(connection, jobs)

@@ -6,7 +6,8 @@ validates a value, and no message shows one: it might be a secret. The TOML file
 
 A file that is found rather than named may have been put there by somebody else, and could send the leads to
 them. So it is used only if it and a link to it belong to the user or the superuser, and if nobody else may
-write it, as ssh does with its files.
+write it, as ssh does with its files. The user's own primary group may: where each user has a group to
+themselves (umask 002, as on Ubuntu), every file that a person writes is like that.
 """
 
 from __future__ import annotations
@@ -172,7 +173,8 @@ def refuse_foreign(path: Path, status: os.stat_result, instead: str) -> None:
                 "it, so it is not used just because it is there. Move it away, or {instead}."
             ).format(path=path, instead=instead)
         )
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    others = stat.S_IWOTH if status.st_gid == os.getegid() else stat.S_IWGRP | stat.S_IWOTH
+    if status.st_mode & others:
         raise UsageError(
             _(
                 "{path} may be written by others on this computer, who could send your leads elsewhere with "

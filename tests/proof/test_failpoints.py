@@ -11,6 +11,7 @@ import pytest
 
 from importer.errors import UsageError
 from importer.failpoints import FAILPOINT, UNSAFE, Point, Safeguard, arm, is_missing, reached
+from importer.ledger.writer import SqliteWriter, Together
 from tests.support import Command, write_leads
 
 
@@ -53,6 +54,37 @@ def test_a_count_says_which_time_it_is_that_kills(killed: list[tuple[int, int]])
     assert killed == []
     reached(Point.COMMITTED)
     assert len(killed) == 1
+
+
+@pytest.mark.parametrize(
+    ("point", "ways", "kills"),
+    [
+        ("committed", ["at once"], 1),
+        ("answer-read", ["at once"], 0),
+        ("commit-begins", ["one by one"], 1),
+        ("intent-written", ["one by one"], 0),
+        ("outcome-written", ["one by one"], 0),
+    ],
+)
+def test_what_is_written_at_once_is_killed_at_its_commit_too(
+    tmp_path: Path, killed: list[tuple[int, int]], point: str, ways: list[str], kills: int
+) -> None:
+    taken: list[str] = []
+
+    def take(_: object, pieces: list[object]) -> list[None]:
+        taken.append("one by one")
+        return [None for _piece in pieces]
+
+    def take_at_once(_: object, pieces: list[object]) -> bool:
+        taken.append("at once")
+        return True
+
+    arm({FAILPOINT: point})
+    writer = SqliteWriter(tmp_path / "any.db")
+    writer.post_piece(Together(take, take_at_once), "a step")
+    writer.close()
+    assert taken == ways
+    assert len(killed) == kills
 
 
 @pytest.mark.parametrize("safeguard", Safeguard)
