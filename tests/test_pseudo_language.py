@@ -416,7 +416,6 @@ def test_nothing_that_is_told_of_a_folder_and_its_archive_is_in_english(
         assert shown(command("run", "empty", *options).output, "empty") == []
         for arguments in (
             ("run", "nowhere/*.csv", *options),
-            ("run", "done/moved.csv", *options),
             ("run", "inbox/held.csv", *options, "--archive", "inbox/open.csv"),
         ):
             refused = command(*arguments)
