@@ -51,9 +51,9 @@ _PLACES = {
     "Place": "model",
     "ResultRow": "model",
     "Totals": "model",
+    "RowEnded": "pool",
+    "Watcher": "pool",
     "ImportReport": "report",
-    "RowEnded": "runner",
-    "Watcher": "runner",
     "Loaded": "settings",
 }
 

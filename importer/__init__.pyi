@@ -15,8 +15,8 @@ from importer.errors import (
 from importer.library import import_files, import_leads, load_settings, read_outcomes, run
 from importer.library.options import FileOptions, LeadOptions, LoadOptions
 from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow, Totals
+from importer.pool import RowEnded, Watcher
 from importer.report import ImportReport
-from importer.runner import RowEnded, Watcher
 from importer.settings import Loaded
 
 __version__: str

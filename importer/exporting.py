@@ -36,10 +36,10 @@ from importer.model import (
 from importer.operations import list_responses, read_responses, utc_text
 from importer.outputs import or_beside
 from importer.places import refuse_bad_export
+from importer.pool import Steering, Time, Watcher, answered
 from importer.report import ExportReport, first_exit_code
 from importer.response_journal import ResponseJournal
 from importer.results import write_responses, write_summary
-from importer.runner import Steering, Time, Watcher, answered
 from importer.settings import Settings
 from importer.transport import Transport
 

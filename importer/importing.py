@@ -40,9 +40,10 @@ from importer.operations import utc_text
 from importer.outputs import write_files
 from importer.page import write_page
 from importer.places import other_results, refuse_bad_places, results_path
+from importer.pool import Steering, Time, Watcher
 from importer.report import ImportReport, exit_code
 from importer.results import write_summary
-from importer.runner import Runner, Steering, Time, Watcher, Work
+from importer.runner import Runner, Work
 from importer.senders import MAY_BE_SEVERAL, SenderProcesses
 from importer.settings import Settings
 from importer.sheets import STANDARD_INPUT

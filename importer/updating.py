@@ -41,10 +41,10 @@ from importer.model import (
 from importer.operations import read_update, update_status, utc_text
 from importer.outputs import keep_what_was_changed, or_beside
 from importer.places import refuse_bad_update_places, updated_path
+from importer.pool import Pool, PoolEnd, RowEnded, Time, Watcher, outcome_of
 from importer.report import ImportReport, exit_code
 from importer.results import write_results, write_summary
 from importer.row_spool import RowSpool
-from importer.runner import Pool, PoolEnd, RowEnded, Time, Watcher, outcome_of
 from importer.seen import SeenIds
 from importer.settings import Settings
 from importer.update_intake import UpdateInput, conflicting, open_updates, standing

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from importer.console import ProgressDisplay, show_report
 from importer.importing import import_files
+from importer.pool import RowEnded
 from importer.report import ImportReport
-from importer.runner import RowEnded
 from importer.settings import load_settings
 from tests.make_sample_data import FOLDER
 
@@ -37,7 +37,7 @@ class Drawing(ProgressDisplay):
         self._rows = 0
 
     def row_ended(self, row: RowEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._rows += 1
         if self._rows == _DRAWN_AFTER:
             self._drawn_on.print(self._render())

@@ -48,8 +48,8 @@ from importer.model import (
     TryAgain,
 )
 from importer.pace import HeldBy, Hold
+from importer.pool import RowEnded, Watcher
 from importer.report import ImportReport
-from importer.runner import RowEnded, Watcher
 from importer.templates import customer_id_field, parse_template, shipped_templates
 from tests.support import write_leads
 

@@ -119,6 +119,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "settings.first",
             "settings.listing",
             "settings.merging",
+            "settings.options",
             "settings.pairs",
             "settings.sources",
             "settings.values",
@@ -142,7 +143,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
     },
     # A whole input: sent, checked, written.
     {
-        "runner": ("runner",),
+        "runner": ("runner", "pool"),
         "outputs": ("outputs",),
         "history": ("history",),
         "checking": ("checking",),

@@ -28,7 +28,8 @@ from importer.ledger import Entry, Policy, RunStart
 from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.model import InDoubt, Lead, OutcomeName, TryAgain
-from importer.runner import RowEnded, Runner, Time, Work
+from importer.pool import RowEnded, Time
+from importer.runner import Runner, Work
 from importer.settings import Settings, load_settings
 from importer.transport import Transport
 from tests.support import customers, outcomes_in, write_leads

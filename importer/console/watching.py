@@ -21,8 +21,8 @@ from importer.language import _, in_figures, speaking, spoken
 from importer.model import InDoubt, OutcomeName, Place, SetUpWrong, Totals, TryAgain
 from importer.operations import utc_text
 from importer.pace import Hold
+from importer.pool import RowEnded, Watcher
 from importer.printable import UNPRINTABLE, plain
-from importer.runner import RowEnded, Watcher
 
 SECONDS_BETWEEN_LINES = 5.0
 _UNREMARKABLE = {
@@ -88,15 +88,15 @@ class LineLog:
             self._stream.flush()
 
     def began(self, totals: Totals, rows: int) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._totals, self._rows, self._said = totals, rows, self._timer()
 
     def paced_by(self, holding: Callable[[], Hold | None]) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._holding = holding
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._trouble = trouble_of(attempt)
         self.tick()
         if self._verbose and self._as_json:
@@ -119,7 +119,7 @@ class LineLog:
             )
 
     def row_ended(self, row: RowEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self.tick()
         remarkable = row.outcome not in _UNREMARKABLE
         if self._verbose and (self._as_json or remarkable):
@@ -140,7 +140,7 @@ class LineLog:
             )
 
     def stopping(self, reason: str) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self.write("warning", "stopping", reason)
 
     def tick(self) -> None:
@@ -229,20 +229,20 @@ class ProgressDisplay(Silent):
         self._live.stop()
 
     def began(self, totals: Totals, rows: int) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._totals = totals
         self._progress.update(self._task, total=max(rows, 1))
 
     def paced_by(self, holding: Callable[[], Hold | None]) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._holding = holding
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._trouble = trouble_of(attempt)
 
     def stopping(self, reason: str) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         # The report tells the reason, once the run has ended.
         self._console.print(Text(_("Stopping; what is under way is settled first."), style="yellow"))
 

@@ -39,8 +39,8 @@ from importer.library.leads import Take, open_leads
 from importer.library.options import WITHOUT_MEANING, FileOptions, LeadOptions, LoadOptions, StrPath
 from importer.model import ResultRow, Totals
 from importer.pace import Hold
+from importer.pool import RowEnded, Watcher
 from importer.report import ImportReport
-from importer.runner import RowEnded, Watcher
 from importer.settings import Loaded, default_ledger_path, settings_of
 from importer.settings import load_settings as settings_from_everywhere
 from importer.sources import program_source
@@ -212,23 +212,23 @@ class _Relay:
         self._leads_of_program = leads_of_program
 
     def began(self, totals: Totals, rows: int) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._tell(lambda watcher: watcher.began(totals, rows))
 
     def paced_by(self, holding: Callable[[], Hold | None]) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._tell(lambda watcher: watcher.paced_by(holding))
 
     def attempt_ended(self, attempt: AttemptEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._tell(lambda watcher: watcher.attempt_ended(attempt))
 
     def row_ended(self, row: RowEnded) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         self._tell(lambda watcher: watcher.row_ended(row))
 
     def stopping(self, reason: str) -> None:
-        """See :class:`importer.runner.Watcher`."""
+        """See :class:`importer.pool.Watcher`."""
         if self._leads_of_program:
             # They may have no end.
             self._program.give_no_more()
