@@ -283,11 +283,11 @@ ASKED_TO_WAIT = tuple(
         ("429 up to a date", error(429, retry_after=_THE_API_IS_BEHIND), "failed", 1, "refused"),
         ("429 for less than nothing", error(429, retry_after=-7), "failed", 1, "refused"),
         ("429 in words", error(429, retry_after="soon"), "failed", 1, "refused"),
-        ("429 for a day", error(429, retry_after=86_400), "not_attempted", 4, "to wait 86400 seconds"),
+        ("429 for a day", error(429, retry_after=86_400), "not_attempted", 4, "to wait 86,400 seconds"),
         ("429 up to the year 9999", error(429, retry_after=_THE_API_IS_AHEAD), "not_attempted", 4, "to wait"),
         ("429 for ever", error(429, retry_after="9" * 400), "not_attempted", 4, "to wait"),
         ("503 for seconds, as a page", page(503, retry_after=0), "failed", 1, NOT_ITS_FORMAT),
-        ("503 for a day, as a page", page(503, retry_after=86_400), "not_attempted", 4, "to wait 86400"),
+        ("503 for a day, as a page", page(503, retry_after=86_400), "not_attempted", 4, "to wait 86,400"),
     )
 )
 
