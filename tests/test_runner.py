@@ -200,14 +200,19 @@ async def test_the_request_for_the_example_of_the_documentation_is_the_documente
     assert headers["X-Tiniapp-Signature"] == expected
 
 
-async def test_one_request_at_a_time_is_under_way_until_the_first_row_is_created(tmp_path: Path) -> None:
-    refused = "|".join(str(number) for number in range(1000, 1007))
+async def test_one_request_at_a_time_is_under_way_until_a_row_is_created_or_some_are_refused(
+    tmp_path: Path,
+) -> None:
+    refused = "|".join(str(number) for number in range(1000, 1100))
     faults = [parse_fault(f"422:customer={refused},delay=0.01"), parse_fault("delay:seconds=0.01")]
     api = LocalApi(LOCAL_CREDENTIALS, faults=faults)
     async with api:
-        runner = await run_over(write_leads(tmp_path / "leads.csv", 7), api.base_url)
-        assert runner.totals.outcomes[OutcomeName.REJECTED] == 7
+        runner = await run_over(write_leads(tmp_path / "leads.csv", 8), api.base_url)
+        assert runner.totals.outcomes[OutcomeName.REJECTED] == 8
         assert api.stats.max_in_flight == 1
+        runner = await run_over(write_leads(tmp_path / "refused.csv", 92, first=1008), api.base_url)
+        assert runner.totals.outcomes[OutcomeName.REJECTED] == 92
+        assert api.stats.max_in_flight > 1
         await run_over(write_leads(tmp_path / "more.csv", 200, first=5000), api.base_url)
         assert api.stats.max_in_flight == 16
 
@@ -381,8 +386,8 @@ async def test_as_many_processes_send_as_fit_the_rows_that_are_to_be_sent(
 async def test_where_one_process_alone_can_send_a_wish_for_more_is_told_not_to_be_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("importer.importing.MAY_BE_SEVERAL", False)
-    monkeypatch.setattr("importer.access.MAY_BE_SEVERAL", False)
+    for module in ("access", "importing"):
+        monkeypatch.setattr(f"importer.{module}.MAY_BE_SEVERAL", False)
     monkeypatch.delattr("importer.access.SenderProcesses")
     settings = Settings(env="local", ledger=tmp_path / "ledger.sqlite3", processes=2)
     report = await import_files([str(write_leads(tmp_path / "leads.csv", 3))], settings, watcher=Silent())

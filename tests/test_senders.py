@@ -429,7 +429,7 @@ async def test_a_process_gives_up_what_it_was_asked_for_in_the_same_breath() -> 
 
 
 async def test_a_process_tells_of_an_exception_that_nobody_foresaw(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(response: object, limit: int) -> bytes:
+    async def fail(*_: object) -> bytes:
         raise MemoryError("An, 0901234567")
 
     monkeypatch.setattr(importer.transport, "_read", fail)
