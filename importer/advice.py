@@ -83,6 +83,13 @@ def _next_steps_of_update(report: ImportReport, *, dry_run: bool) -> list[str]:
     steps: list[str] = []
     if to_mend:
         steps.append(_("{rows} to mend: the results tell which, and why.").format(rows=rows(to_mend)))
+    if any(code == "lost_digits" for _outcome, code in report.reasons.counts):
+        steps.append(
+            _(
+                "A spreadsheet has cut ids that it took for numbers. A workbook keeps them: lead-importer "
+                "results LEADS --results statuses.xlsx writes one, in which you set the statuses."
+            )
+        )
     if to_send:
         steps.append(_sending(report, to_send))
     return steps

@@ -15,6 +15,7 @@ from importer.advice import meaning, next_steps, rows
 from importer.console.screen import STYLES, lasting, note, text
 from importer.console.watching import LineLog
 from importer.language import _, in_figures, marked, ngettext
+from importer.ledger import Said
 from importer.model import OutcomeName
 from importer.report import ImportReport
 from importer.templates import Field, Template, values_of
@@ -109,6 +110,17 @@ def log_report(log: LineLog, report: ImportReport, *, dry_run: bool = False) -> 
         log.write("warning", "notice", notice)
     for refused in report.refused:
         log.write("error", "refused", str(refused))
+    for (outcome, code), count in report.reasons.counts.most_common(_REASONS):
+        places = report.reasons.places[outcome, code]
+        log.write(
+            "warning",
+            "reason",
+            _("{rows}: {reason}").format(rows=rows(count), reason=report.reasons.messages[outcome, code]),
+            outcome=str(outcome),
+            code=code,
+            rows=count,
+            first=[{"source": place.source, "sheet": place.sheet, "row": place.row} for place in places],
+        )
     for step in next_steps(report, dry_run=dry_run):
         log.write("warning", "next_step", step)
     for source, place in report.archived.items():
@@ -312,10 +324,17 @@ def show_resolution(console: Console, source: str, resolution: Resolution) -> No
         )
 
 
+_SAID = {
+    Said.CREATED: marked("created"),
+    Said.NOT_CREATED: marked("not created"),
+    Said.RESEND: marked("to be sent again"),
+}
+
+
 def _standing_of(lead: OpenLead) -> Text:
     if lead.answer is None:
         return text(lead.error.message if lead.error else "")
-    said = lead.answer.said.replace("_", " ")
+    said = _(_SAID[lead.answer.said])
     what = f"{said} {lead.answer.application_id}" if lead.answer.application_id else said
     told = _("{what}, as {name} answered at {time}").format(
         what=what, name=lead.answer.answered_by, time=lead.answer.answered_at

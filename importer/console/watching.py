@@ -190,9 +190,15 @@ def trouble_of(attempt: AttemptEnded) -> str:
 
 
 class _RateColumn(ProgressColumn):
+    def __init__(self, language: str) -> None:
+        super().__init__()
+        self._language = language
+
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        told = _("{speed} rows/s").format(speed=in_figures(speed)) if speed else ""
+        # It is asked for only while it is drawn, by a thread that has heard of no language.
+        with speaking(self._language):
+            told = _("{speed} rows/s").format(speed=in_figures(speed)) if speed else ""
         return Text(told, style="progress.data.speed")
 
 
@@ -209,7 +215,7 @@ class ProgressDisplay(Silent):
         self._progress = Progress(
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            _RateColumn(),
+            _RateColumn(self._language),
             TimeRemainingColumn(compact=True),
             console=console,
             expand=True,

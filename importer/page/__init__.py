@@ -138,7 +138,7 @@ def _texts(report: ImportReport) -> dict[str, str]:
         "share": _("Share"),
         "course": _("How the run went"),
         "problems": _("What went wrong, and where"),
-        "none": _("Nothing: no row was invalid, rejected, failed or left in doubt."),
+        "none": _nothing_wrong(report),
         "more": _("Further kinds of problems are in the results."),
         "tried_again": _("Attempts that brought nothing, and left no doubt"),
         "reason": _("Reason"),
@@ -147,6 +147,17 @@ def _texts(report: ImportReport) -> dict[str, str]:
         "run": _("The run"),
         "privacy": _("This page holds no customer ids, names, phones or addresses, and loads nothing."),
     }
+
+
+def _nothing_wrong(report: ImportReport) -> str:
+    """Return what stands where no reasons are known."""
+    if not report.counted:
+        return _("It is not known any more: a later run has taken over its rows.")
+    if report.totals.outcomes[OutcomeName.IN_DOUBT]:
+        return _(
+            "Nothing new. The rows in doubt are so since an earlier run; lead-importer resolve lists them."
+        )
+    return _("Nothing: no row was invalid, rejected, failed or left in doubt.")
 
 
 def _state(report: ImportReport, *, dry_run: bool) -> str:
