@@ -711,3 +711,16 @@ def test_of_the_documented_templates_all_of_whose_inputs_are_required_text_nothi
     None
 ):
     assert "Values" not in shown_templates()
+
+
+def test_the_log_tells_why_rows_did_not_become_applications_and_where_the_first_ones_are() -> None:
+    report = report_of(invalid=2)
+    for row in (3, 7):
+        error = ErrorInfo(code="missing", message="SĐT: the cell is empty; fill it in")
+        report.reasons.add(OutcomeName.INVALID, error, Place("leads.csv", "", row))
+    stream = io.StringIO()
+    log_report(log_into(stream, as_json=True), report)
+    (told,) = [line for line in map(json.loads, stream.getvalue().splitlines()) if line["event"] == "reason"]
+    assert (told["outcome"], told["code"], told["rows"]) == ("invalid", "missing", 2)
+    assert told["message"] == "2 rows: SĐT: the cell is empty; fill it in"
+    assert [place["row"] for place in told["first"]] == [3, 7]

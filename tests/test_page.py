@@ -344,3 +344,14 @@ def test_bars_count_every_length_and_are_no_more_than_asked_for(seconds: list[fl
     assert sum(count for _, count in bars) == len(seconds)
     assert len(bars) <= most
     assert bars[-1][0] >= max(seconds) * 0.97
+
+
+def test_no_page_says_that_nothing_is_in_doubt_where_it_cannot_know() -> None:
+    nothing = "Nothing: no row was invalid"
+    assert nothing in page(report_of(created=1))
+    held = page(report_of(in_doubt=2))
+    assert nothing not in held
+    assert "since an earlier run" in held
+    taken_over = report_of()
+    taken_over.counted = False
+    assert nothing not in page(taken_over)
