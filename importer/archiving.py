@@ -25,7 +25,7 @@ from importer.intake import path_of
 from importer.language import _
 from importer.ledger import Ledger
 from importer.model import OutcomeName
-from importer.places import stem_of
+from importer.places import all_results, stem_of
 from importer.report import ImportReport
 from importer.results.replacing import in_place_of
 from importer.sheets import STANDARD_INPUT
@@ -52,16 +52,13 @@ def refuse_bad_archive(archive: Path) -> None:
         )
 
 
-def strange_results(archive: Path, ledger: Ledger) -> Path | None:
-    """Return the newest results in `archive` if the ledger has not written any under that name, else None.
+def strange_results(archive: Path, ledger: Ledger) -> list[Path]:
+    """Return the results in `archive` under whose names the ledger has not written any.
 
-    Beside files that come with a new name every night, no results tell that a ledger is lost; these do.
+    Beside files that come with a new name every night, no results tell that a ledger is lost; these do. The
+    newest alone would not: they may be of a night on which no lead was sent.
     """
-    stamps = {path: stamp for path in archive.glob("*.results*") if (stamp := stamp_of(path))}
-    newest = max(stamps, key=lambda path: stamps[path][1], default=None)
-    if newest is None or ledger.stamp_written(str(newest.resolve())) is not None:
-        return None
-    return newest
+    return [path for path in all_results(archive) if ledger.stamp_written(str(path.resolve())) is None]
 
 
 def archive_files(

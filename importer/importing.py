@@ -324,13 +324,11 @@ def _told_by_results(
     taken = {path.resolve() for path in settings.adopt}
     notices: list[str] = []
 
-    def check(results: Path, *, to_be_replaced: bool = False) -> None:
-        if results.resolve() in taken:
-            return
+    def check(*paths: Path, to_be_replaced: bool = False) -> None:
         try:
             refuse_unknown(
                 ledger,
-                results,
+                [path for path in paths if path.resolve() not in taken],
                 selection,
                 told,
                 environment=settings.env,
@@ -350,8 +348,8 @@ def _told_by_results(
         own = {Path(source) for given in inputs if given.path == path_of(source) and given.with_outcomes}
         for results in sorted({*targets, *own, *other_results(source)}):
             check(results, to_be_replaced=results in targets)
-    if settings.archive is not None and (strange := strange_results(settings.archive, ledger)):
-        check(strange)
+    if settings.archive is not None:
+        check(*strange_results(settings.archive, ledger))
     return told, notices
 
 

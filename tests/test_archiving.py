@@ -181,6 +181,42 @@ def test_results_in_the_archive_tell_that_the_ledger_is_lost(
     assert len(customers(api)) == 4
 
 
+def test_every_results_file_of_the_archive_tells_that_the_ledger_is_lost_not_only_the_newest(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    options = local(api, tmp_path, "--archive", "done")
+    leads(inbox / "monday.csv")
+    command("run", "inbox", *options)
+    leads(inbox / "tuesday.csv", first=2000)
+    command("run", "inbox", *options)
+    (inbox / "wednesday.csv").write_text(f"{','.join(HEADERS)}\n6,,0901234568,y\n", encoding="utf-8")
+    aged(inbox / "wednesday.csv")
+    assert command("run", "inbox", *options).code == 1
+    (tmp_path / "ledger.sqlite3").unlink()
+    leads(inbox / "monday-again.csv")
+    ended = command("run", "inbox", *options)
+    assert ended.code == 2
+    assert "--adopt done/monday.results.csv --adopt done/tuesday.results.csv;" in ended.errors
+    assert len(customers(api)) == 4
+    done = ["done/monday.csv", "done/tuesday.csv"]
+    taken_over = ["--adopt", "done/monday.results.csv", "--adopt", "done/tuesday.results.csv"]
+    assert command("run", *done, *local(api, tmp_path, *taken_over)).code == 0
+    assert command("run", "inbox", *options).code == 0
+    assert len(customers(api)) == 4
+
+
+def test_what_is_no_results_file_in_the_archive_stops_no_night(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    leads(inbox / "a.csv")
+    done = tmp_path / "done"
+    (done / "b.results.csv").mkdir(parents=True)
+    for name in ("~$a.results.xlsx", ".~lock.a.results.csv#", ".a.results.csv", "a.results.pdf"):
+        (done / name).write_bytes(b"PK\x03\x04,")
+    assert command("run", "inbox", *local(api, tmp_path, "--archive", "done")).code == 0
+    assert (done / "a.csv").exists()
+
+
 @pytest.mark.parametrize("option", [["--limit", "1"], ["--dry-run"]])
 def test_what_was_not_read_to_its_end_or_only_tried_stays(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path, option: list[str]
