@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from itertools import chain, count
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from importer.places import all_results, stem_of
 from importer.report import ImportReport
 from importer.results.replacing import in_place_of
 from importer.sheets import STANDARD_INPUT
+from importer.sources import is_of_program
 
 UNFINISHED = frozenset({OutcomeName.FAILED, OutcomeName.NOT_ATTEMPTED, OutcomeName.IN_DOUBT})
 """Outcomes that another run with the same file, or ``resolve``, may change."""
@@ -68,15 +69,17 @@ def archive_files(
     archive: Path,
     stamps: Mapping[str, tuple[int, int] | None],
     today: str,
+    read: Set[str],
 ) -> None:
     """Move what is finished to `archive`, and let the report tell where it is.
 
+    `read` are the paths of the files whose leads were all read.
     `stamps` are the sizes and times of the files when they were opened: one that was replaced meanwhile is
     for the next run. `today` marks the names of files whose own name is taken there. Raises
     :class:`ResultsError` in the end if a file could not be moved.
     """
     failures = []
-    for source in _finished(report, run, ledger, archive):
+    for source in _finished(report, run, ledger, archive, read):
         if stamp_of(Path(source)) != stamps[source]:
             report.notices.append(
                 _(
@@ -119,12 +122,15 @@ def free_names(stem: str, names: Sequence[str], is_taken: Callable[[str], bool],
     return next(free for free in marked if not any(map(is_taken, free)))
 
 
-def _finished(report: ImportReport, run: int, ledger: Ledger, archive: Path) -> list[str]:
+def _finished(report: ImportReport, run: int, ledger: Ledger, archive: Path, read: Set[str]) -> list[str]:
     files = [
         source
         for source in report.files
         # Rows to mend that were mended in the archive stay there.
-        if source != STANDARD_INPUT and Path(source).parent.resolve() != archive.resolve()
+        if source != STANDARD_INPUT
+        and not is_of_program(source)
+        and path_of(source) in read
+        and Path(source).parent.resolve() != archive.resolve()
     ]
     if not any(report.totals.outcomes[outcome] for outcome in UNFINISHED):
         return files

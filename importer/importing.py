@@ -210,7 +210,8 @@ async def import_files(
         archive = None
         if settings.archive is not None and not settings.dry_run:
             today = date.fromtimestamp(time.clock()).isoformat()
-            archive = partial(archive_files, report, run, ledger, settings.archive, stamps, today)
+            read = paths - opened.partly - set(runner.unread)
+            archive = partial(archive_files, report, run, ledger, settings.archive, stamps, today, read)
         passed_over = partial(refusals_of_passed_over, sources, ledger)
         await _conclude(report, runner, run, ledger, inputs, settings, passed_over, archive)
     return report
@@ -300,7 +301,8 @@ async def _conclude(
     written = not settings.dry_run and await step(write)
     # Before the leads are moved that keep rows to mend beside them from being read.
     await step(look_again)
-    if written and archive is not None and runner.read_everything:
+    # Where no results were written, those to adopt are still needed with their leads.
+    if written and archive is not None and (runner.read_everything or not settings.adopt):
         await step(partial(asyncio.to_thread, archive))
     report.stop = stops[0] if stops else None
     report.stopped = str(report.stop) if report.stop else None

@@ -26,6 +26,7 @@ from tests.support import (
     set_faults,
     write_leads,
 )
+from tests.test_intake import book
 from tests.test_notification import SECRET, hook
 from tests.test_processes import Finished, finished, started, until
 
@@ -106,11 +107,45 @@ def test_a_file_that_changes_while_it_is_read_keeps_no_other_of_its_folder_from_
     assert ended.code == 2
     assert "inbox/a.csv was changed while it was being read" in " ".join(ended.output.split())
     assert customers(api) == ["2000", "2001"]
+    assert {path.name for path in (tmp_path / "done").iterdir()} == {"b.csv", "b.results.csv"}
+    assert (inbox / "a.csv").exists()
     monkeypatch.undo()
     aged(inbox / "a.csv")
     monkeypatch.chdir(tmp_path)
     assert command("run", "inbox", *local(api, tmp_path, "--archive", "done")).code == 0
     assert len(customers(api)) == 5
+
+
+LEADS: list[tuple[str, ...]] = [
+    ("customer_id", "name", "phone", "address"),
+    ("7", "An", "0901234567", "x"),
+]
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ([LEADS[0][:3], ("8", "Bo", "0901234568")], True),
+        ([LEADS[0][:3]], False),
+        ([("note",), ("call on Monday",)], False),
+    ],
+)
+def test_a_sheet_of_leads_that_lacks_a_column_is_told_and_its_file_stays(
+    command: Command,
+    api: LocalApi,
+    tmp_path: Path,
+    inbox: Path,
+    second: list[tuple[str, ...]],
+    told: bool,
+) -> None:
+    aged(book(inbox / "leads.xlsx", {"North": LEADS, "South": second}))
+    assert command("check", "inbox").code == (2 if told else 0)
+    ended = command("run", "inbox", *local(api, tmp_path, "--quiet", "--archive", "done"))
+    assert ended.code == (2 if told else 0)
+    assert ("leads.xlsx, sheet South: no column for address" in ended.errors) == told
+    assert "7" in customers(api)
+    assert (inbox / "leads.xlsx").exists() == told
+    assert not (inbox / "a.csv").exists()
 
 
 def with_a_row_to_mend(path: Path) -> None:
