@@ -12,9 +12,11 @@ with its results, or is still there for the next run, which sends nothing of it 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, suppress
 from itertools import chain, count
 from pathlib import Path
 
@@ -81,11 +83,7 @@ def archive_files(
     failures = []
     for source in _finished(report, run, ledger, archive, read):
         if stamp_of(Path(source)) != stamps[source]:
-            report.notices.append(
-                _(
-                    "{file} was changed after it was read, so it was not archived; the next run reads it."
-                ).format(file=source)
-            )
+            report.notices.append(_changed(source))
             continue
         paths = [*report.written_for.get(source, ()), Path(source)]
         names = free_names(
@@ -96,7 +94,10 @@ def archive_files(
         )
         try:
             for path, name in zip(paths, names, strict=True):
-                _move(path, archive / name)
+                stamp = stamps[source] if path == Path(source) else stamp_of(path)
+                if not _move(path, archive / name, stamp):
+                    report.notices.append(_changed(source))
+                    break
                 _tell(report, ledger, source, path, archive / name)
         except OSError as error:
             failures.append(
@@ -109,6 +110,12 @@ def archive_files(
             )
     if failures:
         raise failures[0]
+
+
+def _changed(source: str) -> str:
+    return _("{file} was changed after it was read, so it was not archived; the next run reads it.").format(
+        file=source
+    )
 
 
 def free_names(stem: str, names: Sequence[str], is_taken: Callable[[str], bool], today: str) -> list[str]:
@@ -151,8 +158,27 @@ def _tell(report: ImportReport, ledger: Ledger, source: str, path: Path, place: 
     note_written(ledger, [place])
 
 
-def _move(path: Path, place: Path) -> None:
-    """Move a file; what may be at `place` is never replaced. Raises :class:`OSError`."""
+def _move(path: Path, place: Path, stamp: tuple[int, int] | None) -> bool:
+    """Move a file that has this `stamp`; what may be at `place` is never replaced.
+
+    Return False, with everything as it was, if another file has come to `path` meanwhile. Raises
+    :class:`OSError`, then too with everything as it was.
+    """
+    with ExitStack() as undo:
+        _copy(path, place)
+        undo.callback(place.unlink)
+        # Under a name that nobody else writes, it is certain which file is removed.
+        aside = path.with_name(f".archiving-{secrets.token_hex(8)}{path.suffix}")
+        path.rename(aside)
+        undo.callback(_put_back, aside, path)
+        if stamp_of(aside) != stamp:
+            return False
+        aside.unlink()
+        undo.pop_all()
+    return True
+
+
+def _copy(path: Path, place: Path) -> None:
     try:
         if path.is_symlink():
             # Moved, it might lead nowhere.
@@ -164,9 +190,14 @@ def _move(path: Path, place: Path) -> None:
         # Another file system, or one without hard links.
         with path.open("rb") as content, in_place_of(place) as copy:
             shutil.copyfileobj(content, copy)
-        shutil.copystat(path, place)
-    try:
-        path.unlink()
-    except OSError:
-        place.unlink()
-        raise
+        # Not every file system takes times and rights.
+        with suppress(OSError):
+            shutil.copystat(path, place)
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    if os.path.lexists(path):
+        # Whoever put one there after it has replaced it.
+        aside.unlink()
+    else:
+        aside.rename(path)
