@@ -203,6 +203,7 @@ def test_a_file_that_is_only_called_like_results_is_told(
     ended = command("run", "inbox", *local(api, tmp_path, "--quiet"))
     assert ended.code == 2
     assert "inbox/survey.results.csv was not read: it is called like results" in ended.errors
+    assert command("check", "inbox").code == 2
 
 
 def test_results_that_a_person_saved_are_told_to_nobody(
