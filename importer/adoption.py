@@ -66,22 +66,50 @@ def adopted(paths: Sequence[Path], inputs: Sequence[Input], selection: Selection
 
 def refuse_unknown(
     ledger: Ledger,
-    results: Path,
+    paths: Sequence[Path],
     selection: Selection,
     told: Told | None = None,
     *,
     environment: str,
     to_be_replaced: bool = False,
 ) -> None:
-    """Raise :class:`UsageError` if `results` tell of leads that neither the ledger nor `told` knows.
+    """Raise :class:`UsageError` if results at `paths` tell of leads that neither the ledger nor `told` knows.
 
     What was written with this ledger, unchanged since, is not read. What cannot be read is refused, and what
-    is no results if it is `to_be_replaced`.
+    is no results if it is `to_be_replaced`. All that are to be adopted are named at once.
     """
+    telling: list[tuple[Path, int, int]] = []
+    for results in paths:
+        unknown = _Unknown(ledger, told, environment)
+        _note(unknown, ledger, results, selection, to_be_replaced=to_be_replaced)
+        if count := unknown.count():
+            telling.append((results, count, unknown.first))
+    if not telling:
+        return
+    results, count, first = telling[0]
+    raise UsageError(
+        _(
+            "{results} tells of leads that were sent ({count}, the first in row {first}) and "
+            "that the ledger does not know: it is new, an older copy, or not the one that was "
+            "used. Nothing is sent, since they could be created twice. Name the ledger that was "
+            "used with --ledger; or, if it is lost, take them over with --adopt {quoted}; or, "
+            "if they are of another account or of a rehearsal, move them away."
+        ).format(
+            results=results,
+            count=in_figures(count),
+            first=first,
+            quoted=" --adopt ".join(shlex.quote(str(path)) for path, *_rest in telling),
+        )
+    )
+
+
+def _note(
+    unknown: _Unknown, ledger: Ledger, results: Path, selection: Selection, *, to_be_replaced: bool
+) -> None:
+    """Let `unknown` note what `results` tell; raise as :func:`refuse_unknown` for what tells nothing."""
     stamp = stamp_of(results)
     if stamp is None or stamp[0] == 0 or is_as_written(ledger, results):
         return
-    unknown = _Unknown(ledger, told, environment)
     try:
         for row in told_rows(results, selection):
             unknown.note(row)
@@ -101,21 +129,6 @@ def refuse_unknown(
                 "Nothing is sent. Mend it, or move it away if it is none of an earlier run."
             ).format(results=results, error=error)
         ) from error
-    if count := unknown.count():
-        raise UsageError(
-            _(
-                "{results} tells of leads that were sent ({count}, the first in row {first}) and "
-                "that the ledger does not know: it is new, an older copy, or not the one that was "
-                "used. Nothing is sent, since they could be created twice. Name the ledger that was "
-                "used with --ledger; or, if it is lost, take them over with --adopt {quoted}; or, "
-                "if they are of another account or of a rehearsal, move them away."
-            ).format(
-                results=results,
-                count=in_figures(count),
-                first=unknown.first,
-                quoted=shlex.quote(str(results)),
-            )
-        )
 
 
 class _Unknown:

@@ -12,9 +12,11 @@ with its results, or is still there for the next run, which sends nothing of it 
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import ExitStack, suppress
 from itertools import chain, count
 from pathlib import Path
 
@@ -25,10 +27,11 @@ from importer.intake import path_of
 from importer.language import _
 from importer.ledger import Ledger
 from importer.model import OutcomeName
-from importer.places import stem_of
+from importer.places import all_results, stem_of
 from importer.report import ImportReport
 from importer.results.replacing import in_place_of
 from importer.sheets import STANDARD_INPUT
+from importer.sources import is_of_program
 
 UNFINISHED = frozenset({OutcomeName.FAILED, OutcomeName.NOT_ATTEMPTED, OutcomeName.IN_DOUBT})
 """Outcomes that another run with the same file, or ``resolve``, may change."""
@@ -52,16 +55,13 @@ def refuse_bad_archive(archive: Path) -> None:
         )
 
 
-def strange_results(archive: Path, ledger: Ledger) -> Path | None:
-    """Return the newest results in `archive` if the ledger has not written any under that name, else None.
+def strange_results(archive: Path, ledger: Ledger) -> list[Path]:
+    """Return the results in `archive` under whose names the ledger has not written any.
 
-    Beside files that come with a new name every night, no results tell that a ledger is lost; these do.
+    Beside files that come with a new name every night, no results tell that a ledger is lost; these do. The
+    newest alone would not: they may be of a night on which no lead was sent.
     """
-    stamps = {path: stamp for path in archive.glob("*.results*") if (stamp := stamp_of(path))}
-    newest = max(stamps, key=lambda path: stamps[path][1], default=None)
-    if newest is None or ledger.stamp_written(str(newest.resolve())) is not None:
-        return None
-    return newest
+    return [path for path in all_results(archive) if ledger.stamp_written(str(path.resolve())) is None]
 
 
 def archive_files(
@@ -71,21 +71,19 @@ def archive_files(
     archive: Path,
     stamps: Mapping[str, tuple[int, int] | None],
     today: str,
+    read: Set[str],
 ) -> None:
     """Move what is finished to `archive`, and let the report tell where it is.
 
+    `read` are the paths of the files whose leads were all read.
     `stamps` are the sizes and times of the files when they were opened: one that was replaced meanwhile is
     for the next run. `today` marks the names of files whose own name is taken there. Raises
     :class:`ResultsError` in the end if a file could not be moved.
     """
     failures = []
-    for source in _finished(report, run, ledger, archive):
+    for source in _finished(report, run, ledger, archive, read):
         if stamp_of(Path(source)) != stamps[source]:
-            report.notices.append(
-                _(
-                    "{file} was changed after it was read, so it was not archived; the next run reads it."
-                ).format(file=source)
-            )
+            report.notices.append(_changed(source))
             continue
         paths = [*report.written_for.get(source, ()), Path(source)]
         names = free_names(
@@ -96,7 +94,10 @@ def archive_files(
         )
         try:
             for path, name in zip(paths, names, strict=True):
-                _move(path, archive / name)
+                stamp = stamps[source] if path == Path(source) else stamp_of(path)
+                if not _move(path, archive / name, stamp):
+                    report.notices.append(_changed(source))
+                    break
                 _tell(report, ledger, source, path, archive / name)
         except OSError as error:
             failures.append(
@@ -111,6 +112,12 @@ def archive_files(
         raise failures[0]
 
 
+def _changed(source: str) -> str:
+    return _("{file} was changed after it was read, so it was not archived; the next run reads it.").format(
+        file=source
+    )
+
+
 def free_names(stem: str, names: Sequence[str], is_taken: Callable[[str], bool], today: str) -> list[str]:
     """Return `names`, which all begin with `stem`, or the first marked ones of which none is taken.
 
@@ -122,12 +129,15 @@ def free_names(stem: str, names: Sequence[str], is_taken: Callable[[str], bool],
     return next(free for free in marked if not any(map(is_taken, free)))
 
 
-def _finished(report: ImportReport, run: int, ledger: Ledger, archive: Path) -> list[str]:
+def _finished(report: ImportReport, run: int, ledger: Ledger, archive: Path, read: Set[str]) -> list[str]:
     files = [
         source
         for source in report.files
         # Rows to mend that were mended in the archive stay there.
-        if source != STANDARD_INPUT and Path(source).parent.resolve() != archive.resolve()
+        if source != STANDARD_INPUT
+        and not is_of_program(source)
+        and path_of(source) in read
+        and Path(source).parent.resolve() != archive.resolve()
     ]
     if not any(report.totals.outcomes[outcome] for outcome in UNFINISHED):
         return files
@@ -148,8 +158,27 @@ def _tell(report: ImportReport, ledger: Ledger, source: str, path: Path, place: 
     note_written(ledger, [place])
 
 
-def _move(path: Path, place: Path) -> None:
-    """Move a file; what may be at `place` is never replaced. Raises :class:`OSError`."""
+def _move(path: Path, place: Path, stamp: tuple[int, int] | None) -> bool:
+    """Move a file that has this `stamp`; what may be at `place` is never replaced.
+
+    Return False, with everything as it was, if another file has come to `path` meanwhile. Raises
+    :class:`OSError`, then too with everything as it was.
+    """
+    with ExitStack() as undo:
+        _copy(path, place)
+        undo.callback(place.unlink)
+        # Under a name that nobody else writes, it is certain which file is removed.
+        aside = path.with_name(f".archiving-{secrets.token_hex(8)}{path.suffix}")
+        path.rename(aside)
+        undo.callback(_put_back, aside, path)
+        if stamp_of(aside) != stamp:
+            return False
+        aside.unlink()
+        undo.pop_all()
+    return True
+
+
+def _copy(path: Path, place: Path) -> None:
     try:
         if path.is_symlink():
             # Moved, it might lead nowhere.
@@ -161,9 +190,14 @@ def _move(path: Path, place: Path) -> None:
         # Another file system, or one without hard links.
         with path.open("rb") as content, in_place_of(place) as copy:
             shutil.copyfileobj(content, copy)
-        shutil.copystat(path, place)
-    try:
-        path.unlink()
-    except OSError:
-        place.unlink()
-        raise
+        # Not every file system takes times and rights.
+        with suppress(OSError):
+            shutil.copystat(path, place)
+
+
+def _put_back(aside: Path, path: Path) -> None:
+    if os.path.lexists(path):
+        # Whoever put one there after it has replaced it.
+        aside.unlink()
+    else:
+        aside.rename(path)

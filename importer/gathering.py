@@ -42,7 +42,7 @@ PARTIAL_ENDINGS = (".part", ".tmp", ".crdownload", ".filepart")
 # `leads.results.csv`, `leads.results-2.csv`, `leads.retry.kept-1.xlsx`, `leads.updated.csv` …
 _OWN = re.compile(r"\.(?:results|retry|updated)(?:-\d+|\.kept-\d+)*\.(?:csv|jsonl|xlsx)\Z", re.IGNORECASE)
 
-_RETRY = re.compile(r"(?P<leads>.+)\.retry\.(?:csv|xlsx)\Z", re.IGNORECASE)
+_RETRY = re.compile(r"(?P<leads>.+)\.retry(?:\.kept-\d+)*\.(?:csv|xlsx)\Z", re.IGNORECASE)
 
 # Brackets alone make no pattern, since browsers put them into names: `leads[1].csv`.
 _WILDCARDS = re.compile(r"[*?]")
@@ -137,13 +137,43 @@ def gather(sources: Sequence[str]) -> Gathering:
     return Gathering([_Place(source, _found(source)) for source in sources])
 
 
+def called_like_own(sources: Sequence[str]) -> list[Path]:
+    """Return the complete files in the folders and patterns of `sources` passed over for their names alone.
+
+    Raises :class:`SheetError` as :func:`gather` does.
+    """
+    listed = [paths for paths, with_own in filter(None, map(_listed, sources)) if not with_own]
+    return sorted(
+        path
+        for path in {path for paths in listed for path in paths}
+        if _may_be_read(path) and _OWN.search(path.name) and not _were_brought_back(path) and path.is_file()
+    )
+
+
+def are_rows_to_mend(path: Path) -> bool:
+    """Tell whether a file is called like rows to mend."""
+    return _RETRY.fullmatch(path.name) is not None
+
+
 def _found(source: str) -> list[_Candidate] | None:
+    listed = _listed(source)
+    if listed is None:
+        return None
+    paths, with_own = listed
+    return _candidates(paths, with_own=with_own)
+
+
+def _listed(source: str) -> tuple[list[Path], bool] | None:
+    """Return what is in a folder or fits a pattern, and whether it asks for the importer's own files.
+
+    None for what names one file.
+    """
     if source == STANDARD_INPUT or is_of_program(source):
         return None
     path = Path(source)
     try:
         if path.is_dir():
-            return _candidates(path.iterdir())
+            return list(path.iterdir()), False
     except OSError as error:
         raise SheetError(
             _("The folder {folder} cannot be read ({reason}). Check who may read it.").format(
@@ -160,7 +190,7 @@ def _found(source: str) -> list[_Candidate] | None:
             ).format(pattern=source, folder=folder)
         )
     asked_for = [Path(name) for name in glob.glob(source, recursive=True)]  # noqa: PTH207 - takes any path
-    return _candidates(asked_for, with_own=_OWN.search(path.name) is not None)
+    return asked_for, _OWN.search(path.name) is not None
 
 
 def _fixed_folder(pattern: Path) -> Path:
@@ -171,13 +201,12 @@ def _fixed_folder(pattern: Path) -> Path:
     return folder
 
 
-def _candidates(paths: Iterable[Path], *, with_own: bool = False) -> list[_Candidate]:
+def _candidates(paths: Iterable[Path], *, with_own: bool) -> list[_Candidate]:
     """Return what may be files of leads, sorted; those that the importer wrote only if asked for."""
     return [
         _Candidate(path, stamp_of(path))
         for path in sorted(paths)
-        if not path.name.startswith((".", "~$"))
-        and _is_read(_complete_name(path.name))
+        if _may_be_read(path)
         and (with_own or not _OWN.search(_complete_name(path.name)) or _were_brought_back(path))
         and path.is_file()
     ]
@@ -202,9 +231,12 @@ def _complete_name(name: str) -> str:
     return name[: len(name) - len(ending)]
 
 
-def _is_read(name: str) -> bool:
+def _may_be_read(path: Path) -> bool:
+    """Tell whether a file is of a kind that is read once it is complete, and none that a program hides."""
+    if path.name.startswith((".", "~$")):
+        return False
     try:
-        is_workbook(name)
+        is_workbook(_complete_name(path.name))
     except SheetError:
         return False
     return True

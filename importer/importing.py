@@ -39,6 +39,7 @@ from importer.model import OutcomeName
 from importer.operations import utc_text
 from importer.outputs import write_files
 from importer.page import write_page
+from importer.passed_over import refusals_of_passed_over
 from importer.places import other_results, refuse_bad_places, results_path
 from importer.pool import Steering, Time, Watcher
 from importer.report import ImportReport, exit_code
@@ -160,6 +161,7 @@ async def import_files(
             notices=[*notices, *lacking, *gathered.notices, *opened.notices],
         )
         if not files:
+            report.refused += refusals_of_passed_over(sources, None)
             _conclude_nothing(report, settings, now)
             return report
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
@@ -208,8 +210,10 @@ async def import_files(
         archive = None
         if settings.archive is not None and not settings.dry_run:
             today = date.fromtimestamp(time.clock()).isoformat()
-            archive = partial(archive_files, report, run, ledger, settings.archive, stamps, today)
-        await _conclude(report, runner, run, ledger, inputs, settings, archive)
+            read = paths - opened.partly - set(runner.unread)
+            archive = partial(archive_files, report, run, ledger, settings.archive, stamps, today, read)
+        passed_over = partial(refusals_of_passed_over, sources, ledger)
+        await _conclude(report, runner, run, ledger, inputs, settings, passed_over, archive)
     return report
 
 
@@ -235,6 +239,7 @@ async def _conclude(
     ledger: SqliteLedger,
     inputs: Sequence[Input],
     settings: Settings,
+    passed_over: Callable[[], Sequence[UsageError]],
     archive: Callable[[], None] | None,
 ) -> None:
     """Write everything that a run leaves behind; what cannot be written keeps nothing else from being.
@@ -275,6 +280,9 @@ async def _conclude(
         complete = runner.read_everything
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings, complete=complete)
 
+    async def look_again() -> None:
+        report.refused += await asyncio.to_thread(passed_over)
+
     async def end() -> None:
         await ledger.end_run(run, report.summary(), report.details(), complete=runner.read_everything)
         for source, place in report.archived.items():
@@ -291,7 +299,10 @@ async def _conclude(
     await step(ledger.flush)
     await step(compare)
     written = not settings.dry_run and await step(write)
-    if written and archive is not None and runner.read_everything:
+    # Before the leads are moved that keep rows to mend beside them from being read.
+    await step(look_again)
+    # Where no results were written, those to adopt are still needed with their leads.
+    if written and archive is not None and (runner.read_everything or not settings.adopt):
         await step(partial(asyncio.to_thread, archive))
     report.stop = stops[0] if stops else None
     report.stopped = str(report.stop) if report.stop else None
@@ -324,13 +335,11 @@ def _told_by_results(
     taken = {path.resolve() for path in settings.adopt}
     notices: list[str] = []
 
-    def check(results: Path, *, to_be_replaced: bool = False) -> None:
-        if results.resolve() in taken:
-            return
+    def check(*paths: Path, to_be_replaced: bool = False) -> None:
         try:
             refuse_unknown(
                 ledger,
-                results,
+                [path for path in paths if path.resolve() not in taken],
                 selection,
                 told,
                 environment=settings.env,
@@ -350,8 +359,8 @@ def _told_by_results(
         own = {Path(source) for given in inputs if given.path == path_of(source) and given.with_outcomes}
         for results in sorted({*targets, *own, *other_results(source)}):
             check(results, to_be_replaced=results in targets)
-    if settings.archive is not None and (strange := strange_results(settings.archive, ledger)):
-        check(strange)
+    if settings.archive is not None:
+        check(*strange_results(settings.archive, ledger))
     return told, notices
 
 

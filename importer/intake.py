@@ -105,7 +105,10 @@ class Opened:
     inputs: list[Input] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     refused: list[UsageError] = field(default_factory=list)
-    """Why files that were found are left out: they cannot be read, or have no columns of leads."""
+    """Why files that were found, or sheets of them with rows of leads, are left out."""
+
+    partly: set[str] = field(default_factory=set)
+    """Paths of files that were found of which a sheet with rows of leads is left out."""
 
 
 def open_inputs(
@@ -131,6 +134,9 @@ def open_files(
     `spool` is where the bytes of standard input are. Raises :class:`UsageError` for a file that is given
     twice, cannot be read, or has no sheet with the columns of a template, unless it is a `found` one, which
     does not keep the others from being imported. A file of results is left out.
+
+    A sheet beside others that fit is left out with a notice. Of a `found` file nobody reads that, so there a
+    sheet that has rows and some columns of leads is refused.
     """
     templates = selection.templates()
     score = header_score(templates, selection.columns)
@@ -149,7 +155,7 @@ def open_files(
             raise UsageError(_("{source} is given twice. Name each file once.").format(source=source))
         seen.add(path)
         try:
-            inputs, notices = _open_file(source, selection, templates, score, spool)
+            inputs, notices, lacking = _open_file(source, selection, templates, score, spool)
         except (SheetError, MappingError) as error:
             if source not in found:
                 raise
@@ -157,6 +163,11 @@ def open_files(
         else:
             opened.inputs += inputs
             opened.notices += notices
+            if source not in found:
+                opened.notices += [_left_out(error) for error in lacking]
+            elif lacking:
+                opened.refused += lacking
+                opened.partly.add(path)
     if not opened.inputs and not found >= set(sources):
         raise SheetError(_("{notices} Name a file of leads.").format(notices=" ".join(opened.notices)))
     return opened
@@ -168,8 +179,8 @@ def _open_file(
     templates: Sequence[Template],
     score: HeaderScore,
     spool: Path | None,
-) -> tuple[list[Input], list[str]]:
-    """Return the sheets of one file, none if it holds results, and what to know of them."""
+) -> tuple[list[Input], list[str], list[MappingError]]:
+    """Return the sheets of one file, none if it holds results, what to know of them, and what others lack."""
     sheets = open_sheets(
         source,
         path=spool if source == STANDARD_INPUT else None,
@@ -179,14 +190,18 @@ def _open_file(
     )
     if sheets[0].headers == COLUMNS:
         # `run *.csv` finds what an earlier run has written.
-        return [], [
-            _("{source} was left out: it holds the results of a run, not leads.").format(source=source)
-        ]
+        return (
+            [],
+            [_("{source} was left out: it holds the results of a run, not leads.").format(source=source)],
+            [],
+        )
     notices = [notice for sheet in sheets for notice in sheet.notices]
-    found, left_out = _mapped(list(map(without_added, sheets)), path_of(source), templates, selection, score)
+    found, more, lacking = _mapped(
+        list(map(without_added, sheets)), path_of(source), templates, selection, score
+    )
     outcomes = {sheet.name for sheet in sheets if added_columns(sheet.headers)}
     inputs = [replace(given, with_outcomes=given.sheet.name in outcomes) for given in found]
-    return inputs, [*notices, *left_out]
+    return inputs, [*notices, *more], lacking
 
 
 def without_added(sheet: Sheet) -> Sheet:
@@ -232,10 +247,12 @@ def _mapped(
     templates: Sequence[Template],
     selection: Selection,
     score: HeaderScore,
-) -> tuple[list[Input], list[str]]:
+) -> tuple[list[Input], list[str], list[MappingError]]:
+    """Return the sheets that fit, what to know, and what others lack that have rows and columns of leads."""
     inputs: list[Input] = []
     notices: list[str] = []
-    refusals: list[tuple[int, str, MappingError]] = []
+    refusals: list[tuple[int, MappingError]] = []
+    lacking: list[MappingError] = []
     for sheet in sheets:
         where = f"{sheet.source}, sheet {sheet.name}" if sheet.name else sheet.source
         try:
@@ -244,7 +261,14 @@ def _mapped(
             # A sheet that was asked for, or that is the only one, must fit.
             if selection.sheets or len(sheets) == 1:
                 raise
-            refusals.append((score(sheet.headers), where, error))
+            fit = score(sheet.headers)
+            refusals.append((fit, error))
+            if fit <= 0:
+                notices.append(_("left out a sheet: {where} has no columns of leads").format(where=where))
+            elif not sheet.beginning:
+                notices.append(_left_out(error))
+            else:
+                lacking.append(error)
         else:
             mapping = replace(mapping, repair=selection.repair, strict=selection.strict)
             if sheet.beginning and mapping.is_example(sheet.beginning[0]):
@@ -255,13 +279,12 @@ def _mapped(
             inputs.append(Input(sheet, mapping, path))
     if not inputs:
         # The one that comes nearest to leads is most likely the one that was meant.
-        raise max(refusals, key=lambda refusal: refusal[0])[2]
-    return inputs, notices + [
-        _("left out a sheet: {where} has no columns of leads").format(where=where)
-        if fit <= 0
-        else _("left out a sheet: {refusal}").format(refusal=refusal)
-        for fit, where, refusal in refusals
-    ]
+        raise max(refusals, key=lambda refusal: refusal[0])[1]
+    return inputs, notices, lacking
+
+
+def _left_out(refusal: MappingError) -> str:
+    return _("left out a sheet: {refusal}").format(refusal=refusal)
 
 
 def _without_example(sheet: Sheet) -> tuple[Sheet, str]:

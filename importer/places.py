@@ -71,7 +71,18 @@ def other_results(source: str) -> list[Path]:
         return []
     names = {f"{glob.escape(name)}.results*" for name in (Path(source).name, _short(source))}
     found = {path for name in names for path in folder_of(source).glob(name)}
-    return sorted(path for path in found if path.suffix.casefold() in SUFFIXES and path.is_file())
+    return sorted(filter(_may_be_results, found))
+
+
+def all_results(folder: Path) -> list[Path]:
+    """Return the files in `folder` that may hold results, of whatever leads."""
+    return sorted(filter(_may_be_results, folder.glob("*.results*")))
+
+
+def _may_be_results(path: Path) -> bool:
+    # A spreadsheet that has results open puts a file of its own beside them, and `*` takes that, too.
+    own = not path.name.startswith((".", "~$"))
+    return own and path.suffix.casefold() in SUFFIXES and path.is_file()
 
 
 def retry_path(source: str, sources: Sequence[str], given: Path | None) -> Path:

@@ -58,12 +58,17 @@ class Runner(Pool[PendingLead]):
         self.refused: list[UsageError] = []
         """Why files that may fail were not read to their ends."""
 
-        self.read_everything = False
-        """Whether every row of the inputs was read."""
+        self.unread = [given.path for given in work.inputs]
+        """Paths of files that were not read to their ends, each once for every such sheet."""
 
         self._work = work
         self._run = run
         self._ledger = ledger
+
+    @property
+    def read_everything(self) -> bool:
+        """Whether every row of the inputs was read."""
+        return not self.unread
 
     async def run(self, sender: Sender | None, credentials: Credentials) -> None:
         """Read, enrol and submit everything; without a `sender` nothing is sent (a dry run).
@@ -97,10 +102,11 @@ class Runner(Pool[PendingLead]):
                 if given.path not in self._work.may_fail:
                     raise
                 self.refused.append(error)
+            else:
+                self.unread.remove(given.path)
             finally:
                 # A thread cannot be called back, and what it met is no longer of interest.
                 await asyncio.gather(ahead, return_exceptions=True)
-        self.read_everything = not self.refused
 
     def _read(
         self, chunks: Iterator[list[tuple[Row, Lead | InvalidRow]]], sheet: int

@@ -181,6 +181,42 @@ def test_results_in_the_archive_tell_that_the_ledger_is_lost(
     assert len(customers(api)) == 4
 
 
+def test_every_results_file_of_the_archive_tells_that_the_ledger_is_lost_not_only_the_newest(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    options = local(api, tmp_path, "--archive", "done")
+    leads(inbox / "monday.csv")
+    command("run", "inbox", *options)
+    leads(inbox / "tuesday.csv", first=2000)
+    command("run", "inbox", *options)
+    (inbox / "wednesday.csv").write_text(f"{','.join(HEADERS)}\n6,,0901234568,y\n", encoding="utf-8")
+    aged(inbox / "wednesday.csv")
+    assert command("run", "inbox", *options).code == 1
+    (tmp_path / "ledger.sqlite3").unlink()
+    leads(inbox / "monday-again.csv")
+    ended = command("run", "inbox", *options)
+    assert ended.code == 2
+    assert "--adopt done/monday.results.csv --adopt done/tuesday.results.csv;" in ended.errors
+    assert len(customers(api)) == 4
+    done = ["done/monday.csv", "done/tuesday.csv"]
+    taken_over = ["--adopt", "done/monday.results.csv", "--adopt", "done/tuesday.results.csv"]
+    assert command("run", *done, *local(api, tmp_path, *taken_over)).code == 0
+    assert command("run", "inbox", *options).code == 0
+    assert len(customers(api)) == 4
+
+
+def test_what_is_no_results_file_in_the_archive_stops_no_night(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    leads(inbox / "a.csv")
+    done = tmp_path / "done"
+    (done / "b.results.csv").mkdir(parents=True)
+    for name in ("~$a.results.xlsx", ".~lock.a.results.csv#", ".a.results.csv", "a.results.pdf"):
+        (done / name).write_bytes(b"PK\x03\x04,")
+    assert command("run", "inbox", *local(api, tmp_path, "--archive", "done")).code == 0
+    assert (done / "a.csv").exists()
+
+
 @pytest.mark.parametrize("option", [["--limit", "1"], ["--dry-run"]])
 def test_what_was_not_read_to_its_end_or_only_tried_stays(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path, option: list[str]
@@ -245,6 +281,44 @@ def test_a_file_that_was_replaced_while_it_was_imported_is_not_moved(
     assert read_results(inbox / "a.csv")[0]["customer_id"] == "7000"
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_file_that_is_replaced_at_the_moment_it_is_moved_is_left_for_the_next_run(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    leads(inbox / "a.csv")
+    rename = Path.rename
+
+    def replaced(path: Path, target: Path) -> Path:
+        if path == Path("inbox/a.csv"):
+            path.unlink()
+            write_leads(path, 3, first=7000)
+            rename(path, target)
+            if again:
+                write_leads(path, 3, first=8000)
+            return target
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", replaced)
+    ended = command("run", "inbox", *local(api, tmp_path, "--archive", "done", "--log-format", "text"))
+    assert ended.code == 0
+    assert "was changed after it was read" in " ".join(ended.output.split())
+    assert (names(inbox), names(tmp_path / "done")) == ({"a.csv"}, {"a.results.csv"})
+    assert read_results(inbox / "a.csv")[0]["customer_id"] == ("8000" if again else "7000")
+
+
+def test_a_disk_that_takes_no_times_and_rights_gets_the_file_all_the_same(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    leads(inbox / "a.csv")
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr("importer.archiving.shutil.copystat", refuse)
+    assert command("run", "inbox", *local(api, tmp_path, "--archive", "done")).code == 0
+    assert (names(inbox), names(tmp_path / "done")) == (set(), {"a.csv", "a.results.csv"})
+
+
 def test_an_archive_on_another_disk_gets_a_copy_and_the_file_goes(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -290,12 +364,12 @@ def test_a_file_that_appears_in_the_archive_at_the_last_moment_is_not_replaced(
 def test_a_file_that_cannot_be_moved_is_told_and_keeps_no_other(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leads(inbox / "a.csv")
+    content = leads(inbox / "a.csv").read_bytes()
     leads(inbox / "b.csv", first=2000)
     unlink = Path.unlink
 
     def held(path: Path, missing_ok: bool = False) -> None:
-        if path.name == "a.csv" and path.parent.name == "inbox":
+        if path.name.startswith(".archiving-") and path.read_bytes() == content:
             raise PermissionError(errno.EACCES, "Permission denied")
         unlink(path, missing_ok)
 
@@ -304,6 +378,7 @@ def test_a_file_that_cannot_be_moved_is_told_and_keeps_no_other(
     assert ended.code == 2
     assert "cannot be moved to done (Permission denied)" in " ".join(ended.output.split())
     assert "a.csv" not in names(tmp_path / "done")
+    assert names(inbox) == {"a.csv"}
     assert names(tmp_path / "done") >= {"b.csv", "b.results.csv"}
     monkeypatch.setattr(Path, "unlink", unlink)
     assert command("run", "inbox", *local(api, tmp_path, "--archive", "done")).code == 0

@@ -153,6 +153,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "doctor": ("doctor",),
         "advice": ("advice",),
         "archiving": ("archiving",),
+        "passed_over": ("passed_over",),
         "metrics": ("metrics",),
     },
     # What a person sees of it, and the straight way, put together.

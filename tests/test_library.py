@@ -129,6 +129,16 @@ async def test_an_asynchronous_iterable_is_read_in_the_loop_of_the_program(
     assert report.totals.read == len(customers(api)) == 10
 
 
+async def test_leads_from_memory_are_no_file_that_an_archive_could_take(
+    api: LocalApi, tmp_path: Path
+) -> None:
+    loaded = importer.load_settings(
+        env="local", base_url=api.base_url, ledger=tmp_path / "ledger.sqlite3", archive=tmp_path / "done"
+    )
+    report = await importer.import_leads(leads(1), source="crm", settings=loaded)
+    assert (report.exit_code, report.stop, report.archived) == (0, None, {})
+
+
 async def test_no_leads_are_a_run_without_rows(given: importer.FileOptions) -> None:
     report = await importer.import_leads([], source="crm", **leads_given(given))
     assert (report.totals.read, report.exit_code, report.files) == (0, 0, ["leads:crm"])

@@ -26,6 +26,7 @@ from tests.support import (
     set_faults,
     write_leads,
 )
+from tests.test_intake import book
 from tests.test_notification import SECRET, hook
 from tests.test_processes import Finished, finished, started, until
 
@@ -106,11 +107,113 @@ def test_a_file_that_changes_while_it_is_read_keeps_no_other_of_its_folder_from_
     assert ended.code == 2
     assert "inbox/a.csv was changed while it was being read" in " ".join(ended.output.split())
     assert customers(api) == ["2000", "2001"]
+    assert {path.name for path in (tmp_path / "done").iterdir()} == {"b.csv", "b.results.csv"}
+    assert (inbox / "a.csv").exists()
     monkeypatch.undo()
     aged(inbox / "a.csv")
     monkeypatch.chdir(tmp_path)
     assert command("run", "inbox", *local(api, tmp_path, "--archive", "done")).code == 0
     assert len(customers(api)) == 5
+
+
+LEADS: list[tuple[str, ...]] = [
+    ("customer_id", "name", "phone", "address"),
+    ("7", "An", "0901234567", "x"),
+]
+
+
+@pytest.mark.parametrize(
+    ("second", "told"),
+    [
+        ([LEADS[0][:3], ("8", "Bo", "0901234568")], True),
+        ([LEADS[0][:3]], False),
+        ([("note",), ("call on Monday",)], False),
+    ],
+)
+def test_a_sheet_of_leads_that_lacks_a_column_is_told_and_its_file_stays(
+    command: Command,
+    api: LocalApi,
+    tmp_path: Path,
+    inbox: Path,
+    second: list[tuple[str, ...]],
+    told: bool,
+) -> None:
+    aged(book(inbox / "leads.xlsx", {"North": LEADS, "South": second}))
+    assert command("check", "inbox").code == (2 if told else 0)
+    ended = command("run", "inbox", *local(api, tmp_path, "--quiet", "--archive", "done"))
+    assert ended.code == (2 if told else 0)
+    assert ("leads.xlsx, sheet South: no column for address" in ended.errors) == told
+    assert "7" in customers(api)
+    assert (inbox / "leads.xlsx").exists() == told
+    assert not (inbox / "a.csv").exists()
+
+
+def with_a_row_to_mend(path: Path) -> None:
+    path.write_text("customer_id,name,phone,address\n6,,0901234568,y\n", encoding="utf-8")
+    aged(path)
+
+
+def mend(path: Path) -> None:
+    path.write_text(path.read_text(encoding="utf-8-sig").replace("6,,", "6,Bo,"), encoding="utf-8")
+    aged(path)
+
+
+def test_mended_rows_that_come_together_with_new_leads_of_their_name_are_told(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    quiet = local(api, tmp_path, "--quiet", "--archive", "done")
+    with_a_row_to_mend(inbox / "leads.csv")
+    assert command("run", "inbox", *quiet).code == 1
+    (tmp_path / "done" / "leads.retry.csv").rename(inbox / "leads.retry.csv")
+    mend(inbox / "leads.retry.csv")
+    aged(write_leads(inbox / "leads.csv", 1, first=3000))
+    ended = command("run", "inbox", *quiet)
+    assert ended.code == 2
+    assert "lead-importer run inbox/leads.retry.kept-1.csv" in ended.errors
+    assert "6" not in customers(api)
+    # With no other leads of its name beside it, the next night reads it.
+    assert command("run", "inbox", *quiet) == Ended(0, "", "")
+    assert "6" in customers(api)
+    assert list(inbox.iterdir()) == []
+
+
+def test_rows_to_mend_in_a_folder_are_told_once_changed_and_until_they_are_imported(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    quiet = local(api, tmp_path, "--quiet")
+    with_a_row_to_mend(inbox / "leads.csv")
+    for source in ("inbox", "inbox", "inbox/*.csv"):
+        assert command("run", source, *quiet).code == 1
+    mend(inbox / "leads.retry.csv")
+    ended = command("run", "inbox", *quiet, "--dry-run")
+    assert (ended.code, "inbox/leads.retry.csv holds rows to mend" in ended.errors) == (2, True)
+    assert command("run", "inbox/leads.retry.csv", *quiet).code == 0
+    assert command("run", "inbox", *quiet).code == 1
+    assert command("run", "inbox", *quiet).code == 1
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_file_that_is_only_called_like_results_is_told(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path, alone: bool
+) -> None:
+    if alone:
+        for path in inbox.iterdir():
+            path.unlink()
+    aged(write_leads(inbox / "survey.results.csv", 1, first=3000))
+    ended = command("run", "inbox", *local(api, tmp_path, "--quiet"))
+    assert ended.code == 2
+    assert "inbox/survey.results.csv was not read: it is called like results" in ended.errors
+    assert command("check", "inbox").code == 2
+
+
+def test_results_that_a_person_saved_are_told_to_nobody(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    quiet = local(api, tmp_path, "--quiet")
+    assert command("run", "inbox", *quiet).code == 0
+    results = inbox / "a.results.csv"
+    results.rename(inbox / "a.results-2.csv")
+    assert command("run", "inbox", *quiet) == Ended(0, "", "")
 
 
 def test_only_files_that_cannot_be_read_are_no_night_with_nothing_new(

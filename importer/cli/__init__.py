@@ -187,6 +187,7 @@ def check(
     from importer.gathering import gather
     from importer.importing import spooled
     from importer.intake import Selection
+    from importer.passed_over import refusals_of_passed_over
     from importer.places import refuse_bad_list
 
     loaded = _settings(context)
@@ -208,7 +209,7 @@ def check(
         if findings and settings.problems:
             findings.write(settings.problems)
     report.notices[:0] = [*loaded.notices, *gathered.notices]
-    report.refused[:0] = gathered.stuck
+    report.refused[:0] = [*gathered.stuck, *refusals_of_passed_over(files, None)]
     address = settings.api_address() or _("http://127.0.0.1:(any free port)")
     with reader_may_leave():
         show_check(Screen(), report, address, settings.problems)
