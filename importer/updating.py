@@ -202,8 +202,9 @@ class Updater(Pool[PendingUpdate]):
         told = ResultRow(
             row.place, known.customer_id, outcome, application, tries, error, tuple(map(str, row.notes))
         )
-        self._spool.keep(position, told)
+        # Counted first, since a row that cannot be kept has ended all the same.
         self._count(RowEnded(row.place, outcome, error, known.customer_id))
+        self._spool.keep(position, told)
 
 
 async def update_file(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
+import io
 import json
 import signal
 from collections import Counter
@@ -271,6 +273,59 @@ def test_a_ledger_that_cannot_note_what_is_asked_for_stops_the_run_before_it_is_
     assert "The disk of the ledger is full." in ended.output
     assert puts(api) == 0
     assert set(outcomes_in(tmp_path / "statuses.updated.csv")) == {"not_attempted"}
+
+
+class FullDisk(io.FileIO):
+    """A file on a disk with room for so many bytes."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        super().__init__(path, "w+")
+        self.room = room
+
+    def write(self, content: object, /) -> int:
+        assert isinstance(content, bytes)
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = super().write(content[: self.room])
+        self.room -= written
+        return written
+
+
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+def test_a_disk_without_room_for_the_results_stops_an_update_once_and_what_was_kept_is_written(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: str
+) -> None:
+    monkeypatch.setattr(
+        "importer.row_spool.TemporaryFile", lambda **_: FullDisk(tmp_path / "spool", room=2000)
+    )
+    api, ids = with_applications(tmp_path, 40)
+    file = write_statuses(tmp_path / "statuses.csv", [(one, "rejected") for one in ids])
+    with api_beside(api):
+        options = local(api, tmp_path, "--concurrency", concurrency, "--summary", "s.json")
+        ended = command("update", file, *options, "--log-format", "text")
+    assert ended.code == 2
+    assert " ".join(ended.output.split()).count("cannot be used (No space left on device)") == 1
+    kept = outcomes_in(tmp_path / "statuses.updated.csv")
+    assert 0 < len(kept) < 40
+    assert kept[0] == "updated"
+    summary = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert summary["updated"] == statuses(api).count("rejected")
+    assert summary["updated"] + summary["not_attempted"] == summary["read"] == 40
+
+
+def test_an_update_without_a_folder_for_temporary_files_sends_nothing_and_says_so(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("importer.row_spool.TemporaryFile", refuse)
+    api, ids = with_applications(tmp_path, 1)
+    file = write_statuses(tmp_path / "statuses.csv", [(ids[0], "rejected")])
+    with api_beside(api):
+        ended = command("update", file, *local(api, tmp_path))
+    assert (ended.code, puts(api)) == (2, 0)
+    assert "TMPDIR" in ended.errors
 
 
 def test_results_that_somebody_has_changed_are_kept(command: Command, tmp_path: Path) -> None:
