@@ -151,6 +151,8 @@ def open_files(
         try:
             inputs, notices = _open_file(source, selection, templates, score, spool)
         except (SheetError, MappingError) as error:
+            if isinstance(error, MappingError):
+                error.file = source
             if source not in found:
                 raise
             opened.refused.append(error)

@@ -4,7 +4,8 @@
 body with anything else in it, and Slack documents no more, so those two get the text alone; all others get
 the summary beside it.
 
-Nothing about a row is told but its outcome, counted. The address itself is a secret, so nothing that is said
+Nothing about a row is told but its outcome, counted; of headers that do not fit, which may be a row, nothing
+but the file. The address itself is a secret, so nothing that is said
 of a failure holds it, or what an error of the network says, which may.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from importer.advice import next_steps, rows
+from importer.errors import ImporterError, MappingError
 from importer.language import _, in_figures, ngettext
 from importer.report import ImportReport
 
@@ -69,9 +71,9 @@ def text_of(report: ImportReport) -> str:
             code=report.exit_code,
         )
     ]
-    if report.stopped:
-        lines.append(_("Stopped early. {reason}").format(reason=report.stopped))
-    lines += map(str, report.refused[:_REFUSED])
+    if report.stop:
+        lines.append(_("Stopped early. {reason}").format(reason=_told(report.stop, report)))
+    lines += [_told(refused, report) for refused in report.refused[:_REFUSED]]
     if (more := len(report.refused) - _REFUSED) > 0:
         lines.append(
             ngettext(
@@ -86,7 +88,19 @@ def text_of(report: ImportReport) -> str:
 def body_for(url: str, report: ImportReport) -> dict[str, object]:
     """Return what is posted to the hook at `url`."""
     alone = urlsplit(url).hostname in _TEXT_ALONE
-    return {"text": text_of(report), **({} if alone else report.summary())}
+    text: dict[str, object] = {"text": text_of(report)}
+    stopped = report.stop and _told(report.stop, report)
+    return text if alone else {**text, **report.summary(), "stopped": stopped}
+
+
+def _told(error: ImporterError, report: ImportReport) -> str:
+    """Return what is told elsewhere of an error, whose message may be for whoever has the file."""
+    if not isinstance(error, MappingError):
+        return str(error)
+    return _(
+        "{file}: the headers do not tell which column is which field; what the command said on the spot "
+        "tells more."
+    ).format(file=error.file or ", ".join(report.files))
 
 
 async def notify(
