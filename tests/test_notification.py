@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -186,6 +188,30 @@ async def test_all_tries_together_take_no_longer_than_they_may() -> None:
         )
     assert "did not answer in time" in said
     assert len(taking.bodies) == 1
+
+
+async def test_a_name_that_is_looked_up_for_ever_keeps_neither_the_run_nor_the_process_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = threading.Event()
+    looking: list[threading.Thread] = []
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        looking.append(threading.current_thread())
+        found.wait()
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    said = await notify("http://hook.example/x", report_of(), patience=Patience(seconds_at_most=0.2))
+    assert "did not answer in time" in said
+    try:
+        (thread,) = looking
+        # Python waits for all but such threads, and for those of its pools.
+        assert thread.daemon
+        assert thread.name == "hook"
+    finally:
+        found.set()
+    thread.join()
 
 
 def test_three_tries_have_room_in_the_time_that_a_run_waits() -> None:
