@@ -43,7 +43,14 @@ class SheetError(UsageError):
 
 
 class MappingError(UsageError):
-    """The headers of a sheet do not tell which column is which field."""
+    """The headers of a sheet do not tell which column is which field.
+
+    The message quotes them, and those of a file without headers are its first row: it is for whoever has the
+    file, and for nobody elsewhere.
+    """
+
+    file = ""
+    """Which file it is, where the run has several."""
 
 
 class TemplateError(UsageError):

@@ -157,6 +157,8 @@ def open_files(
         try:
             inputs, notices, lacking = _open_file(source, selection, templates, score, spool)
         except (SheetError, MappingError) as error:
+            if isinstance(error, MappingError):
+                error.file = source
             if source not in found:
                 raise
             opened.refused.append(error)

@@ -4,20 +4,27 @@
 body with anything else in it, and Slack documents no more, so those two get the text alone; all others get
 the summary beside it.
 
-Nothing about a row is told but its outcome, counted. The address itself is a secret, so nothing that is said
+Nothing about a row is told but its outcome, counted; of headers that do not fit, which may be a row, nothing
+but the file. The address itself is a secret, so nothing that is said
 of a failure holds it, or what an error of the network says, which may.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from importer.advice import next_steps, rows
+from importer.errors import ImporterError, MappingError
 from importer.language import _, in_figures, ngettext
 from importer.report import ImportReport
 
@@ -69,9 +76,9 @@ def text_of(report: ImportReport) -> str:
             code=report.exit_code,
         )
     ]
-    if report.stopped:
-        lines.append(_("Stopped early. {reason}").format(reason=report.stopped))
-    lines += map(str, report.refused[:_REFUSED])
+    if report.stop:
+        lines.append(_("Stopped early. {reason}").format(reason=_told(report.stop, report)))
+    lines += [_told(refused, report) for refused in report.refused[:_REFUSED]]
     if (more := len(report.refused) - _REFUSED) > 0:
         lines.append(
             ngettext(
@@ -86,7 +93,19 @@ def text_of(report: ImportReport) -> str:
 def body_for(url: str, report: ImportReport) -> dict[str, object]:
     """Return what is posted to the hook at `url`."""
     alone = urlsplit(url).hostname in _TEXT_ALONE
-    return {"text": text_of(report), **({} if alone else report.summary())}
+    text: dict[str, object] = {"text": text_of(report)}
+    stopped = report.stop and _told(report.stop, report)
+    return text if alone else {**text, **report.summary(), "stopped": stopped}
+
+
+def _told(error: ImporterError, report: ImportReport) -> str:
+    """Return what is told elsewhere of an error, whose message may be for whoever has the file."""
+    if not isinstance(error, MappingError):
+        return str(error)
+    return _(
+        "{file}: the headers do not tell which column is which field; what the command said on the spot "
+        "tells more."
+    ).format(file=error.file or ", ".join(report.files))
 
 
 async def notify(
@@ -94,13 +113,59 @@ async def notify(
 ) -> str:
     """Post what became of a run; return what to say if nobody took it, empty if it was done.
 
-    It raises nothing, and takes no longer than its `patience` says.
+    It raises nothing, and takes no longer than its `patience` says: what does not end by then is left behind
+    in a thread that does not keep the process from ending.
     """
+    patience = patience or Patience()
+    posted: Future[_Failure | None] = Future()
+    # From here on nobody can cancel it, so the thread may tell how it ended even if nobody waits any more.
+    posted.set_running_or_notify_cancel()
+    work = partial(
+        _posted, posted, url, body_for(url, report), patience, proxy_from_environment=proxy_from_environment
+    )
+    threading.Thread(target=copy_context().run, args=(_run, work), name="hook", daemon=True).start()
+    failed: _Failure | None = _late()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience.seconds_at_most):
+            failed = await asyncio.wrap_future(posted)
+    if failed is None:
+        return ""
+    return _(
+        "The address of --notify did not take the summary: {reason}. That changes nothing of the run. Check "
+        "the address, and whether it can be reached from here."
+    ).format(reason=failed.reason)
+
+
+class _OwnLoop(asyncio.SelectorEventLoop):
+    """Looks names up in its own thread.
+
+    The system may take minutes for that, nothing can break it off, and what waits in a thread of the loop's
+    pool keeps the process from ending.
+    """
+
+    async def getaddrinfo(  # type: ignore[override]
+        self, host: str | None, port: int | None, **how: int
+    ) -> list[tuple[Any, ...]]:
+        return list(socket.getaddrinfo(host, port, **how))
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=_OwnLoop) as runner:
+        runner.run(work())
+
+
+async def _posted(
+    posted: Future[_Failure | None],
+    url: str,
+    body: Mapping[str, object],
+    patience: Patience,
+    *,
+    proxy_from_environment: bool,
+) -> None:
+    """Post `body` in as many tries as it takes and there may be, and let `posted` tell how that ended."""
     import aiohttp
     from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_fixed
 
-    patience = patience or Patience()
-    body = body_for(url, report)
     failures: list[_Failure] = []
 
     async def attempt() -> _Failure | None:
@@ -116,25 +181,27 @@ async def notify(
         retry_error_callback=lambda _: failures[-1],
     )
     timeout = aiohttp.ClientTimeout(total=patience.seconds_a_try)
-    failed: _Failure | None = _Failure(_("it did not answer in time"))
-    with suppress(TimeoutError):
+    failed: _Failure | None = _late()
+    try:
         async with (
             asyncio.timeout(patience.seconds_at_most),
             aiohttp.ClientSession(timeout=timeout, trust_env=proxy_from_environment) as session,
         ):
             failed = await retrying(attempt)
-    if failed is None:
-        return ""
-    return _(
-        "The address of --notify did not take the summary: {reason}. That changes nothing of the run. Check "
-        "the address, and whether it can be reached from here."
-    ).format(reason=failed.reason)
+    except TimeoutError:
+        pass
+    finally:
+        posted.set_result(failed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
     reason: str
     worth_another_try: bool = True
+
+
+def _late() -> _Failure:
+    return _Failure(_("it did not answer in time"))
 
 
 async def _post(session: aiohttp.ClientSession, url: str, body: Mapping[str, object]) -> _Failure | None:
@@ -145,7 +212,7 @@ async def _post(session: aiohttp.ClientSession, url: str, body: Mapping[str, obj
         async with session.post(url, json=body, allow_redirects=False) as answer:
             status = answer.status
     except TimeoutError:
-        return _Failure(_("it did not answer in time"))
+        return _late()
     except aiohttp.ClientConnectorError:
         return _Failure(_("there was no connection to it"))
     except Exception as error:

@@ -31,8 +31,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from importer.inputs import leaves, serialised
+from importer.inputs import serialised
 from importer.language import _, in_figures
+from importer.masking import masked, one_line
 from importer.model import (
     Answer,
     Application,
@@ -74,14 +75,7 @@ _SET_UP_STATUSES = {401, 403, 404, 405, 407}
 _SET_UP_REASONS = {"invalid_signature"}
 _REASONS_OF_CREDENTIALS = {*_SET_UP_REASONS, "invalid_token"}
 
-# Signs of a number that tell nothing of a person, and may be a limit that the API names.
-_SHORT_NUMBER = 3
-
-# Personal data that the API may repeat in a message. Anchored, so that a long word takes no quadratic time.
-_MAIL = re.compile(r"(?<!\S)\S+@\S+")
-_LONG_NUMBER = re.compile(r"[+\d][\d\s.()-]{6,}\d")
 _RESPONSE_ID = re.compile(r"[0-9]{1,30}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
 QUESTION = Request("GET", f"{RESPONSES}?form_ids=0&size=1", b"")
@@ -115,7 +109,7 @@ def read_creation(lead: Lead, answer: Answer | NoAnswer, now: float) -> Ending:
         error = ErrorInfo(code=answer.code, message=answer.message)
         return InDoubt(error) if answer.handed_over else TryAgain(error)
     document = _document(answer)
-    told = _error(lead.inputs, answer, document)
+    told = _error({**lead.inputs, "customer_id": lead.customer_id}, answer, document)
     error = told or _strange(answer)
     if answer.status in _SET_UP_STATUSES or 300 <= answer.status < 400 or error.reason in _SET_UP_REASONS:
         return SetUpWrong(_with_set_up_advice(error, answer, now))
@@ -284,10 +278,11 @@ def _refuse_constant(name: str) -> object:
 
 
 def _error(
-    inputs: Mapping[str, object], answer: Answer, document: Mapping[str, Any] | None
+    known: Mapping[str, object], answer: Answer, document: Mapping[str, Any] | None
 ) -> ErrorInfo | None:
     """Return the error in the API's own format, or None if the answer is something else.
 
+    Where its message repeats a value that is `known` of a person, that is masked.
     The format is ``{"data": null, "error": {…}}``; an older page of the documentation shows the inner object
     alone. An answer that has an application, too, contradicts itself and is neither. Of the gateways in front
     of an API many have an object with a code and a message, too, so the documented sense of the code counts:
@@ -306,7 +301,7 @@ def _error(
     metadata = error.get("metadata")
     return ErrorInfo(
         code=f"http_{answer.status}",
-        message=_message(inputs, error["message"]) or _("the API gave no message"),
+        message=masked(error["message"], known)[:MESSAGE_LIMIT] or _("the API gave no message"),
         reason=_line(error.get("reason")),
         http_status=answer.status,
         request_id=_line(metadata.get("request_id")) if isinstance(metadata, dict) else "",
@@ -315,14 +310,7 @@ def _error(
 
 def _line(value: object) -> str:
     """Return a text of the API as one line of bounded length; empty for anything but text."""
-    return _one_line(value)[:MESSAGE_LIMIT] if isinstance(value, str) else ""
-
-
-def _one_line(text: str) -> str:
-    if text.isprintable() and " " not in text:
-        # As ids, statuses and moments are.
-        return text
-    return " ".join(_CONTROL.sub(" ", text).split())
+    return one_line(value)[:MESSAGE_LIMIT] if isinstance(value, str) else ""
 
 
 def _identifier(value: object) -> str:
@@ -330,16 +318,6 @@ def _identifier(value: object) -> str:
     if type(value) is int:
         return str(value)
     return value if isinstance(value, str) else ""
-
-
-def _message(inputs: Mapping[str, object], text: str) -> str:
-    """Return a message of the API as one line without personal data, which is cut only then."""
-    message = _one_line(text)
-    for name, value in leaves(inputs):
-        known = _one_line(value) if isinstance(value, str) else serialised(value)
-        if len(known) > (1 if isinstance(value, str) else _SHORT_NUMBER) and not isinstance(value, bool):
-            message = message.replace(known, f"<{name}>")
-    return _LONG_NUMBER.sub("<…>", _MAIL.sub("<…>", message))[:MESSAGE_LIMIT]
 
 
 def _wait_seconds(retry_after: str, now: float) -> float:

@@ -294,16 +294,25 @@ class Pool(Steering, ABC, Generic[_PendingT]):
 
     async def _serve(self, settle: Callable[[_PendingT], Awaitable[PoolEnd]] | None) -> None:
         while (pending := await self._queue.get()) is not None:
+            # A worker that died here would leave the others without a reader of the queue.
             end: PoolEnd = NotAttempted()
-            if settle is not None and not self._stopping.is_set():
-                try:
+            try:
+                if settle is not None and not self._stopping.is_set():
                     end = await settle(pending)
-                except Exception as error:
-                    # A worker that died here would leave the others without a reader of the queue.
-                    failure = unexpected(error)
-                    self.stop(failure)
-                    end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
-            self._ended(pending, end)
+            except Exception as error:
+                failure = self._stop_once(error)
+                end = InDoubt(ErrorInfo(code="importer_failed", message=str(failure)))
+            try:
+                self._ended(pending, end)
+            except Exception as error:
+                self._stop_once(error)
+
+    def _stop_once(self, error: Exception) -> ImporterError:
+        """Stop for an error that every row may meet, as on a full disk; return what a person is told."""
+        failure = error if isinstance(error, ImporterError) else unexpected(error)
+        if str(failure) not in map(str, self.stops):
+            self.stop(failure)
+        return failure
 
 
 def outcome_of(end: PoolEnd, *, doubtful: bool = False) -> tuple[OutcomeName, ErrorInfo | None]:

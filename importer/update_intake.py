@@ -12,11 +12,12 @@ from pathlib import Path
 from importer.errors import MappingError
 from importer.intake import CHUNK_ROWS
 from importer.language import _
-from importer.ledger import KnownApplication
+from importer.ledger import UNKNOWN_STATUS, KnownApplication
 from importer.mapping.updates import (
     UpdateMapping,
     back_to_new,
     choose_update_mapping,
+    maybe_back_to_new,
     unusual_step,
     update_header_score,
 )
@@ -105,12 +106,23 @@ def standing(
     """
     if known.status == update.status:
         return OutcomeName.UNCHANGED
+    if known.status == UNKNOWN_STATUS:
+        problem = maybe_back_to_new(column)
+        return _refused(update, known, problem) if update.status == _NEW else update
     if known.status not in STATUSES or known.status == _NEW:
         return update
     if update.status == _NEW:
-        return InvalidRow(update.place, (back_to_new(column, known.status),), known.customer_id, update.notes)
+        return _refused(update, known, back_to_new(column, known.status))
     remark = unusual_step(column, known.status)
     if strict:
-        problem = RowProblem(remark.code, remark.message, column)
-        return InvalidRow(update.place, (problem,), known.customer_id, update.notes)
+        return _refused(update, known, RowProblem(remark.code, remark.message, column))
     return update._replace(notes=(*update.notes, remark))
+
+
+def status_in_doubt(update: Update) -> str:
+    """Return what is known of the status while an update is under way: empty if it may still become new."""
+    return "" if update.status == _NEW else UNKNOWN_STATUS
+
+
+def _refused(update: Update, known: KnownApplication, problem: RowProblem) -> InvalidRow:
+    return InvalidRow(update.place, (problem,), known.customer_id, update.notes)

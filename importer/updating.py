@@ -1,7 +1,8 @@
 """Statuses of applications in bulk: a sheet in, statuses set, ledger, results, summary and exit code out.
 
-To set a status twice changes nothing, so there is no intent and no doubt here: what is not known to be set is
-sent, and sent again. The ledger remembers what was set, so that a second run sends nothing.
+To set a status twice changes nothing, so no row is in doubt here: what is not known to be set is sent, and
+sent again. The ledger remembers what was set, so that a second run sends nothing, and forgets the status that
+was known before another is asked for: without an answer nobody knows which of the two it is.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from importer.model import (
     InvalidRow,
     OutcomeName,
     Place,
+    Rejected,
     ResultRow,
     Update,
 )
@@ -47,7 +49,7 @@ from importer.results import write_results, write_summary
 from importer.row_spool import RowSpool
 from importer.seen import SeenIds
 from importer.settings import Settings
-from importer.update_intake import UpdateInput, conflicting, open_updates, standing
+from importer.update_intake import UpdateInput, conflicting, open_updates, standing, status_in_doubt
 
 _AGAIN = marked("The ledger knows what was set: run the same command again, and nothing is sent twice.")
 
@@ -159,17 +161,22 @@ class Updater(Pool[PendingUpdate]):
 
     async def _set(self, caller: Caller, pending: PendingUpdate) -> CallEnd[bool]:
         update = pending.update
-        end, pending.tries = await caller.call(pending, update_status(update), read_update)
+        asked = StatusSet(
+            account=self._identity.account,
+            environment=self._identity.environment,
+            application_id=update.application_id,
+            status=update.status,
+            run=self._run,
+        )
+        doubt = replace(asked, status=status_in_doubt(update))
+        end, pending.tries = await caller.call(
+            pending, update_status(update), read_update, partial(self._ledger.intend_status, doubt)
+        )
         if isinstance(end, Done):
-            self._ledger.record_status(
-                StatusSet(
-                    account=self._identity.account,
-                    environment=self._identity.environment,
-                    application_id=update.application_id,
-                    status=update.status,
-                    run=self._run,
-                )
-            )
+            self._ledger.record_status(asked)
+        elif isinstance(end, Rejected) and pending.tries == 1:
+            # Refused at the first try, it is what it was; an earlier try without an answer may have set it.
+            self._ledger.record_status(replace(asked, status=pending.known.status))
         return end
 
     def _ended(self, pending: PendingUpdate, end: PoolEnd) -> None:
@@ -195,8 +202,9 @@ class Updater(Pool[PendingUpdate]):
         told = ResultRow(
             row.place, known.customer_id, outcome, application, tries, error, tuple(map(str, row.notes))
         )
-        self._spool.keep(position, told)
+        # Counted first, since a row that cannot be kept has ended all the same.
         self._count(RowEnded(row.place, outcome, error, known.customer_id))
+        self._spool.keep(position, told)
 
 
 async def update_file(

@@ -297,6 +297,25 @@ def test_columns_are_those_of_all_responses_and_formulas_are_defused(tmp_path: P
     assert [rows[1]["a.b.c"], rows[1]["a.b.c_2"], rows[1]["many"]] == ["x", "y", "[1,2]"]
 
 
+def test_an_input_whose_name_is_taken_shares_its_column_with_no_other_of_any_response(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    write_responses(path, lambda: [response(2, id="mine"), response(1, id_2="another")])
+    rows = read_results(path)
+    assert list(rows[0]) == ["id", "form_id", "created_at", "id_3", "id_2"]
+    assert [(row["id_3"], row["id_2"]) for row in rows] == [("mine", ""), ("", "another")]
+
+
+@pytest.mark.parametrize(("suffix", "cut"), [(".xlsx", True), (".csv", False), (".jsonl", False)])
+def test_a_text_that_no_cell_of_a_workbook_holds_is_told_to_be_cut(
+    tmp_path: Path, suffix: str, cut: bool
+) -> None:
+    found = [response(2, note="x" * 32_767), response(1, note="x" * 32_768)]
+    notices = write_responses(tmp_path / f"r{suffix}", lambda: found)
+    assert len(notices) == cut
+    assert all("1 text is longer than the 32,767 signs" in notice for notice in notices)
+    assert all(".jsonl" in notice for notice in notices)
+
+
 def test_a_workbook_has_ids_as_text_and_numbers_as_numbers_as_far_as_it_keeps_them(tmp_path: Path) -> None:
     numbers = {"age": 41, "big": 12345678901234567890, "part": Decimal("0.5"), "whole": Decimal("2.0")}
     path = tmp_path / "r.xlsx"

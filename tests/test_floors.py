@@ -31,7 +31,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
         "seen": ("seen",),
         "coverage": ("coverage",),
         "signing": ("signing",),
-        "operations": ("operations",),
+        "operations": ("operations", "masking"),
         "phone_book": ("phone_book",),
         "printable": ("printable",),
         "ledger": ("ledger", "ledger.told"),

@@ -316,7 +316,9 @@ async def test_an_update_that_was_killed_is_told_without_counts(path: Path) -> N
     assert (report.ended, report.command, report.counted) == (Ended.KILLED, "update", False)
     told = as_json(report)
     assert {told[name] for name in ("read", *UPDATE_OUTCOMES)} == {None}
-    assert "not counted" in shown_history([report], 1)
+    assert "not counted; an update that is killed leaves no counts" in " ".join(
+        shown_history([report], 1).split()
+    )
     assert "What it has set is in the ledger" in " ".join(shown_run(report).split())
     assert "An update that is killed leaves no measurements" in page(report)
 

@@ -63,7 +63,8 @@ def test_every_line_that_a_first_file_offers_loads_once_its_mark_is_removed(tmp_
     offered = re.compile(r"^# (?=\w+ = )", re.MULTILINE)
     assert len(offered.findall(first_file())) == 8
     write_first_file(tmp_path / FILE_NAME, offered.sub("", first_file()))
-    settings = load_settings({"profile": "production"}, environment={}, folder=tmp_path).settings
+    named = {"profile": "production", "config": tmp_path / FILE_NAME}
+    settings = load_settings(named, environment={}, folder=tmp_path).settings
     assert (settings.map, settings.rate) == ({"phone": "Di động"}, 20)
 
 

@@ -21,6 +21,7 @@ from typing import Unpack
 import pytest
 
 import importer
+from importer.language import spoken
 from importer.library.beside import Program
 from importer.library.options import WITHOUT_MEANING
 from importer.local_api import LocalApi
@@ -137,6 +138,20 @@ async def test_leads_from_memory_are_no_file_that_an_archive_could_take(
     )
     report = await importer.import_leads(leads(1), source="crm", settings=loaded)
     assert (report.exit_code, report.stop, report.archived) == (0, None, {})
+
+
+async def test_what_is_told_of_rows_is_in_the_language_that_was_asked_for_and_the_program_keeps_its_own(
+    given: importer.FileOptions,
+) -> None:
+    wrong = [lead(1000) | {"phone": "unknown"}]
+    told = {}
+    for language in ("en", "vi", None):
+        more: importer.LeadOptions = {} if language is None else {"lang": language}
+        report = await importer.import_leads(wrong, source="crm", **leads_given(given, **more))
+        told[language] = set(report.reasons.messages.values())
+        assert spoken() == "en"
+    assert told[None] == told["en"] != told["vi"]
+    assert not any(message.isascii() for message in told["vi"])
 
 
 async def test_no_leads_are_a_run_without_rows(given: importer.FileOptions) -> None:

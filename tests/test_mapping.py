@@ -377,3 +377,14 @@ def test_the_order_of_inputs_does_not_make_another_lead_but_account_and_environm
 def test_the_name_of_an_account_does_not_tell_the_key() -> None:
     assert "client-key" not in account_id("client-key")
     assert account_id("a") != account_id("b")
+
+
+@pytest.mark.parametrize(
+    "value", ["0912345678", "0912 345 678", "(028) 3822-9999", "an@example.org", "123456"]
+)
+def test_the_first_row_of_a_file_without_headers_is_not_quoted(value: str) -> None:
+    with pytest.raises(MappingError) as refused:
+        choose("Nguyễn Văn An", value, "Huế")
+    assert "Nguyễn" not in str(refused.value)
+    assert value not in str(refused.value)
+    assert "seems to hold values, not headers" in str(refused.value)

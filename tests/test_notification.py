@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from importer.errors import UsageError
+from importer.errors import ImporterError, MappingError, StoppedError, UsageError
 from importer.model import UPDATE_OUTCOMES, ErrorInfo, OutcomeName, Place, Totals
 from importer.notification import LONGEST_SECONDS, TRIES, Patience, body_for, notify, text_of
 from importer.report import ImportReport
@@ -21,9 +23,15 @@ SECRET = "canary-7f3a"
 PATIENCE = Patience(seconds_a_try=0.3, seconds_between=0, seconds_at_most=5)
 
 
-def report_of(*, stopped: str | None = None, exit_code: int = 0, **counts: int) -> ImportReport:
+def report_of(*, stop: ImporterError | None = None, exit_code: int = 0, **counts: int) -> ImportReport:
     report = ImportReport(
-        run="r-1", environment="production", base_url="u", files=["leads.csv"], started_at="", stopped=stopped
+        run="r-1",
+        environment="production",
+        base_url="u",
+        files=["leads.csv"],
+        started_at="",
+        stop=stop,
+        stopped=str(stop) if stop else None,
     )
     for name, count in counts.items():
         report.totals.outcomes[OutcomeName(name)] = count
@@ -100,7 +108,7 @@ def test_who_refuses_anything_but_a_text_gets_the_text_alone(url: str, alone: bo
 
 
 def test_the_text_tells_what_stopped_a_run_and_which_files_were_not_imported() -> None:
-    report = report_of(stopped="The API refuses this set-up.", exit_code=4, not_attempted=3)
+    report = report_of(stop=StoppedError("The API refuses this set-up."), exit_code=4, not_attempted=3)
     report.refused = [UsageError(f"{name}.csv is empty.") for name in "abcdefg"]
     assert text_of(report).splitlines() == [
         "Lead import to production: 3 rows read, 3 not attempted; exit code 4",
@@ -122,7 +130,17 @@ def test_the_text_calls_nobody_and_is_short_whatever_a_file_is_called() -> None:
 def test_nothing_of_a_row_is_told() -> None:
     report = report_of(invalid=1)
     report.reasons.add(OutcomeName.INVALID, ErrorInfo(code="bad", message=SECRET), Place("leads.csv", "", 2))
-    assert SECRET not in json.dumps(body_for("https://example.org", report))
+    # A file without headers has its first row quoted as the headers that do not fit.
+    report.stop = MappingError(f"leads.csv: no column for phone. The columns are {SECRET!r}.")
+    report.stopped = str(report.stop)
+    refused = MappingError(f"more.csv: no column for phone. The columns are {SECRET!r}.")
+    refused.file = "more.csv"
+    report.refused = [refused]
+    for url in ("https://example.org", "https://hooks.slack.com/services/T0/B0/x"):
+        told = json.dumps(body_for(url, report))
+        assert SECRET not in told
+        assert "leads.csv: the headers do not tell which column is which field" in told
+        assert "more.csv: the headers do not tell which column is which field" in told
 
 
 @pytest.mark.parametrize(
@@ -170,6 +188,30 @@ async def test_all_tries_together_take_no_longer_than_they_may() -> None:
         )
     assert "did not answer in time" in said
     assert len(taking.bodies) == 1
+
+
+async def test_a_name_that_is_looked_up_for_ever_keeps_neither_the_run_nor_the_process_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = threading.Event()
+    looking: list[threading.Thread] = []
+
+    def look_up(*_: object, **__: object) -> list[object]:
+        looking.append(threading.current_thread())
+        found.wait()
+        raise socket.gaierror("no such name")
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    said = await notify("http://hook.example/x", report_of(), patience=Patience(seconds_at_most=0.2))
+    assert "did not answer in time" in said
+    try:
+        (thread,) = looking
+        # Python waits for all but such threads, and for those of its pools.
+        assert thread.daemon
+        assert thread.name == "hook"
+    finally:
+        found.set()
+    thread.join()
 
 
 def test_three_tries_have_room_in_the_time_that_a_run_waits() -> None:

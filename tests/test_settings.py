@@ -193,8 +193,9 @@ def test_every_option_has_its_variable_in_the_environment_and_in_the_env_file(
 ) -> None:
     name = f"LEAD_IMPORTER_{option.upper()}"
     assert getattr(settings(tmp_path, {}, {name: text}), option) == value
-    written(tmp_path, ".env", f"{name}={text}\n")
-    assert getattr(settings(tmp_path), option) == value
+    if option not in ("ledger", "notify"):  # which a file that came with the sheets may not tell
+        written(tmp_path, ".env", f"{name}={text}\n")
+        assert getattr(settings(tmp_path), option) == value
 
 
 @pytest.mark.parametrize(("option", "text", "value"), VALUES)

@@ -386,3 +386,48 @@ def test_the_users_own_file_may_send_leads_through_a_proxy(tmp_path: Path, user_
 def test_a_found_file_may_name_this_computer_and_the_api_itself(tmp_path: Path, address: str) -> None:
     written(tmp_path / FILE_NAME, f"base_url = '{address}'\n")
     assert loaded(tmp_path).settings.base_url == address
+
+
+ELSEWHERE = {
+    "notify": "https://elsewhere.example/hook",
+    "ledger": "ledger.sqlite3",
+    "results": "../results.csv",
+    "summary": "/srv/summary.json",
+    "report": "../report.html",
+    "metrics": "../run.prom",
+    "problems": "../problems.csv",
+    "archive": "../done",
+    "output": "../responses.csv",
+}
+
+
+@pytest.mark.parametrize("option", ELSEWHERE)
+@pytest.mark.parametrize("by", ["settings file", "env file"])
+def test_a_found_file_tells_no_hook_or_ledger_and_nothing_to_write_elsewhere(
+    tmp_path: Path, option: str, by: str
+) -> None:
+    value = ELSEWHERE[option]
+    path = tmp_path / FILE_NAME
+    if by == "env file":
+        written(tmp_path / ".env", f"LEAD_IMPORTER_{option.upper()}={value}\n")
+    else:
+        written(path, f"{option} = '{value}'\n")
+        assert getattr(loaded(tmp_path, config=path).settings, option) is not None
+    message = refusal(tmp_path)
+    assert "only a file in the working directory says so" in message
+    assert f"give --{option}, or " in message
+    assert "https://" not in message
+    assert getattr(loaded(tmp_path, **{option: value}).settings, option) is not None
+
+
+def test_a_found_file_may_name_a_hook_of_this_computer_and_files_beside_it(tmp_path: Path) -> None:
+    written(
+        tmp_path / FILE_NAME,
+        "notify = 'http://127.0.0.1:8701/hook'\nresults = 'out/r.csv'\narchive = 'done'\n",
+    )
+    assert loaded(tmp_path).settings.archive == Path("done")
+
+
+def test_the_users_own_file_may_name_all_of_them(tmp_path: Path, user_config: Path) -> None:
+    written(user_config, "".join(f"{option} = '{value}'\n" for option, value in ELSEWHERE.items()))
+    assert loaded(tmp_path).settings.ledger == Path("ledger.sqlite3")

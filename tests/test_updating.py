@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import errno
+import io
 import json
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from openpyxl import Workbook  # type: ignore[import-untyped]
 
 from importer.applications import ApplicationStore
-from importer.errors import ResultsError
-from importer.ledger import KnownApplication, StatusSet
+from importer.errors import LedgerError, ResultsError
+from importer.ledger import UNKNOWN_STATUS, KnownApplication, StatusSet
 from importer.ledger.sqlite import SqliteLedger
 from importer.local_api import LOCAL_CREDENTIALS, LocalApi
 from importer.model import InvalidRow, OutcomeName, Place, Update
@@ -205,6 +208,126 @@ def test_what_fails_to_the_last_try_has_failed_and_is_sent_by_the_next_run(
         assert outcomes_in(tmp_path / "statuses.updated.csv") == ["updated", "unchanged"]
 
 
+def test_a_status_that_was_known_is_not_believed_after_another_was_asked_for_without_an_answer(
+    command: Command, tmp_path: Path
+) -> None:
+    api, ids = with_applications(tmp_path, 1)
+    files = {
+        status: write_statuses(tmp_path / f"{status}.csv", [(ids[0], status)])
+        for status in ("new", "disbursed", "rejected")
+    }
+    with api_beside(api):
+        options = local(api, tmp_path, "--attempts", "1")
+        assert command("update", files["disbursed"], *options).code == 0
+        set_faults(api, "drop-after:customer=1000,times=1")
+        assert command("update", files["rejected"], *options).code == 1
+        assert statuses(api) == ["rejected"]
+        # Nothing leads back to new from either of the two statuses that it may have.
+        assert command("update", files["new"], *options).code == 1
+        assert read_results(tmp_path / "new.updated.csv")[0]["error_code"] == "back_to_new"
+        assert command("update", files["disbursed"], *options).code == 0
+        assert statuses(api) == ["disbursed"]
+        assert outcomes_in(tmp_path / "disbursed.updated.csv") == ["updated"]
+
+
+def test_a_status_that_the_api_refused_to_set_leaves_the_known_one_known(
+    command: Command, tmp_path: Path
+) -> None:
+    api, ids = with_applications(tmp_path, 1)
+    disbursed = write_statuses(tmp_path / "disbursed.csv", [(ids[0], "disbursed")])
+    rejected = write_statuses(tmp_path / "rejected.csv", [(ids[0], "rejected")])
+    with api_beside(api):
+        options = local(api, tmp_path)
+        assert command("update", disbursed, *options).code == 0
+        set_faults(api, "400:customer=1000,times=1")
+        assert command("update", rejected, *options).code == 1
+        assert outcomes_in(tmp_path / "rejected.updated.csv") == ["rejected"]
+        assert command("update", disbursed, *options).code == 0
+    assert outcomes_in(tmp_path / "disbursed.updated.csv") == ["unchanged"]
+
+
+async def test_that_the_status_is_not_known_is_on_disk_before_the_request_is_sent(tmp_path: Path) -> None:
+    told: list[KnownApplication] = []
+
+    with SqliteLedger(tmp_path / "ledger.sqlite3") as ledger:
+        given = StatusSet(account="a", environment="sandbox", application_id="7", status="disbursed", run="r")
+        ledger.record_status(given)
+        await ledger.intend_status(replace(given, status=UNKNOWN_STATUS))
+        await ledger.begin_updates()
+        told += await ledger.find_applications("a", "sandbox", ["7"])
+    assert [known.status for known in told] == [UNKNOWN_STATUS]
+
+
+def test_a_ledger_that_cannot_note_what_is_asked_for_stops_the_run_before_it_is_sent(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise LedgerError("The disk of the ledger is full.")
+
+    api, ids = with_applications(tmp_path, 40)
+    file = write_statuses(tmp_path / "statuses.csv", [(one, "rejected") for one in ids])
+    monkeypatch.setattr(SqliteLedger, "intend_status", refuse)
+    with api_beside(api):
+        ended = command("update", file, *local(api, tmp_path, "--log-format", "text"))
+    assert ended.code == 70
+    assert "The disk of the ledger is full." in ended.output
+    assert puts(api) == 0
+    assert set(outcomes_in(tmp_path / "statuses.updated.csv")) == {"not_attempted"}
+
+
+class FullDisk(io.FileIO):
+    """A file on a disk with room for so many bytes."""
+
+    def __init__(self, path: Path, room: int) -> None:
+        super().__init__(path, "w+")
+        self.room = room
+
+    def write(self, content: object, /) -> int:
+        assert isinstance(content, bytes)
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = super().write(content[: self.room])
+        self.room -= written
+        return written
+
+
+@pytest.mark.parametrize("concurrency", ["1", "8"])
+def test_a_disk_without_room_for_the_results_stops_an_update_once_and_what_was_kept_is_written(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, concurrency: str
+) -> None:
+    monkeypatch.setattr(
+        "importer.row_spool.TemporaryFile", lambda **_: FullDisk(tmp_path / "spool", room=2000)
+    )
+    api, ids = with_applications(tmp_path, 40)
+    file = write_statuses(tmp_path / "statuses.csv", [(one, "rejected") for one in ids])
+    with api_beside(api):
+        options = local(api, tmp_path, "--concurrency", concurrency, "--summary", "s.json")
+        ended = command("update", file, *options, "--log-format", "text")
+    assert ended.code == 2
+    assert " ".join(ended.output.split()).count("cannot be used (No space left on device)") == 1
+    kept = outcomes_in(tmp_path / "statuses.updated.csv")
+    assert 0 < len(kept) < 40
+    assert kept[0] == "updated"
+    summary = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert summary["updated"] == statuses(api).count("rejected")
+    assert summary["updated"] + summary["not_attempted"] == summary["read"] == 40
+
+
+def test_an_update_without_a_folder_for_temporary_files_sends_nothing_and_says_so(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("importer.row_spool.TemporaryFile", refuse)
+    api, ids = with_applications(tmp_path, 1)
+    file = write_statuses(tmp_path / "statuses.csv", [(ids[0], "rejected")])
+    with api_beside(api):
+        ended = command("update", file, *local(api, tmp_path))
+    assert (ended.code, puts(api)) == (2, 0)
+    assert "TMPDIR" in ended.errors
+
+
 def test_results_that_somebody_has_changed_are_kept(command: Command, tmp_path: Path) -> None:
     api, ids = with_applications(tmp_path, 1)
     file = write_statuses(tmp_path / "statuses.csv", [(ids[0], "rejected")])
@@ -243,6 +366,8 @@ def test_what_cannot_be_understood_is_refused_before_anything_is_sent(
         ("new", "new", OutcomeName.UNCHANGED),
         ("disbursed", "new", "back_to_new"),
         ("rejected", "new", "back_to_new"),
+        ("unknown", "new", "back_to_new"),
+        ("unknown", "disbursed", "sent"),
         ("rejected", "disbursed", "unusual_step"),
         ("disbursed", "rejected", "unusual_step"),
     ],

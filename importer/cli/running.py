@@ -156,6 +156,7 @@ def _not_begun(
         finished_at=utc_text(time.time()),
         totals=Totals(outcomes=dict.fromkeys(OUTCOMES_OF[command], 0)),
         stopped=str(failure),
+        stop=failure,
         exit_code=failure.exit_code,
     )
 

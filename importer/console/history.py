@@ -180,6 +180,8 @@ def _first(places: Sequence[Place], count: int) -> str:
 
 def _counts(report: ImportReport) -> Text:
     if not report.counted:
+        if report.command == "update":
+            return text(_("not counted; an update that is killed leaves no counts"))
         return text(_("not counted; a later run has taken over its rows"))
     parts = [text(_("{rows} read").format(rows=rows(report.totals.read)))]
     parts += [

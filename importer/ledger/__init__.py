@@ -194,11 +194,15 @@ class OpenLead:
     """The last one, if it still holds."""
 
 
+UNKNOWN_STATUS = "unknown"
+"""The status of an application while nobody knows whether the one that was asked for, not new, is set."""
+
+
 class KnownApplication(NamedTuple):
     """What is known of an application; all of it is empty for one of which nothing is."""
 
     status: str
-    """The one that was set last, or that the API gave it when it was created."""
+    """The one that was set last, or that the API gave it when it was created, or :data:`UNKNOWN_STATUS`."""
 
     customer_id: str = ""
     """Of the lead that it was created for; so is `created_at`."""
@@ -208,7 +212,7 @@ class KnownApplication(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusSet:
-    """A status that the API has set."""
+    """The status that an application has from now on, as far as is known."""
 
     account: str
     """The name of the account (:func:`importer.identity.account_id`)."""
@@ -217,7 +221,7 @@ class StatusSet:
     application_id: str
     status: str
     run: str
-    """The name of the run that set it."""
+    """The name of the run that set it, or is about to."""
 
 
 class Ledger(Protocol):
@@ -297,6 +301,9 @@ class Ledger(Protocol):
         self, account: str, environment: str, application_ids: Sequence[str]
     ) -> list[KnownApplication]:
         """Return what is known of each of these applications of an account in an environment."""
+
+    async def intend_status(self, given: StatusSet) -> None:
+        """Note what is known of a status once another is asked for; on disk when this returns."""
 
     def record_status(self, given: StatusSet) -> None:
         """Note that a status was set; it is what :meth:`result_rows` tells from then on.

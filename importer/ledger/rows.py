@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from importer.language import _, marked
-from importer.ledger import NEVER_SENT, LeadState, Said, outcome_of, state_answered
+from importer.ledger import NEVER_SENT, UNKNOWN_STATUS, LeadState, Said, outcome_of, state_answered
 from importer.model import Application, ErrorInfo, OutcomeName, Place, ResultRow
 
 _MOMENT = re.compile(
@@ -151,7 +151,9 @@ def result_row(values: Sequence[Any]) -> ResultRow:
         outcome,
         None
         if application_id is None
-        else Application(str(application_id), status or "", moment(created_at)),
+        else Application(
+            str(application_id), "" if status in (None, UNKNOWN_STATUS) else status, moment(created_at)
+        ),
         attempts or 0 if sent else 0,
         ErrorInfo(**{"code": "", "message": ""} | json.loads(told)) if told else None,
         kept,

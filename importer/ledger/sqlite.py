@@ -215,6 +215,11 @@ class SqliteLedger:
             lambda connection: updates.find(connection, account, environment, application_ids)
         )
 
+    async def intend_status(self, given: StatusSet) -> None:
+        """See :meth:`importer.ledger.Ledger.intend_status`."""
+        now = self._now()
+        await self._open_writer.ask(lambda connection: updates.record(connection, given, now))
+
     def record_status(self, given: StatusSet) -> None:
         """See :meth:`importer.ledger.Ledger.record_status`."""
         now = self._now()

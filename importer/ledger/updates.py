@@ -58,7 +58,7 @@ def find(
 
 
 def record(connection: sqlite3.Connection, given: StatusSet, now: int) -> None:
-    """Note a status that was set, `now` in milliseconds since the epoch."""
+    """Note what is known of a status, `now` in milliseconds since the epoch."""
     connection.execute(
         _RECORD,
         (packed(given.application_id), given.environment, given.account, given.status, given.run, now),

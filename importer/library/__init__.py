@@ -33,6 +33,7 @@ from importer.errors import SheetError, UsageError
 from importer.importing import Opening
 from importer.importing import import_files as import_sources
 from importer.intake import CHUNK_ROWS, Opened, Selection, open_files, path_of
+from importer.language import speaking
 from importer.ledger.sqlite import SqliteLedger
 from importer.library.beside import Program, run_beside, run_in_thread
 from importer.library.leads import Take, open_leads
@@ -168,8 +169,9 @@ def load_settings(**options: Unpack[LoadOptions]) -> Loaded:
     """Return the settings that the command would find, for :func:`import_files` and :func:`import_leads`.
 
     Highest first: `options`, environment variables ``LEAD_IMPORTER_<OPTION>``, the file ``.env`` in the
-    working directory, the TOML file that ``config`` names. Raises :class:`importer.UsageError` that names
-    every fault and its place.
+    working directory, the TOML file that ``config`` names; without ``config``, ``lead-importer.toml`` in the
+    working directory, else ``config.toml`` in the user's config directory. Raises
+    :class:`importer.UsageError` that names every fault and its place.
     """
     return settings_from_everywhere(options)
 
@@ -245,18 +247,19 @@ async def _import(
     settings = found.settings
     # A program may have been forked, or be no Python that can be started again.
     settings = settings.model_copy(update={"processes": settings.processes or 1})
-    return await run_beside(
-        program,
-        partial(
-            import_sources,
-            sources,
-            settings,
-            watcher=relay,
-            notices=found.notices,
-            interrupts=program,
-            opening=opening,
-        ),
-    )
+    with speaking(settings.lang or "en"):
+        return await run_beside(
+            program,
+            partial(
+                import_sources,
+                sources,
+                settings,
+                watcher=relay,
+                notices=found.notices,
+                interrupts=program,
+                opening=opening,
+            ),
+        )
 
 
 def _settings(settings: Loaded | None, options: Mapping[str, object]) -> Loaded:

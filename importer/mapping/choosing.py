@@ -157,6 +157,9 @@ def _refuse_two_readings(
             )
 
 
+# So many digits, with what stands between those of phones and identity numbers, or an e-mail address.
+_VALUE = re.compile(r"(?:\d[\s.()-]*){6}|@")
+
 _Matched = tuple[tuple[Field, tuple[Column, ...]], ...]
 
 
@@ -312,6 +315,9 @@ def _none_fits(where: str, headers: Sequence[str], candidates: Sequence[_Match])
 
 
 def _listed(headers: Sequence[str]) -> str:
+    """Return the headers as a message quotes them; none where one is a phone or the like: a row's values."""
+    if any(_VALUE.search(header) for header in headers):
+        return _("not shown, since the first row seems to hold values, not headers")
     return ", ".join(repr(header) for header in headers if header)
 
 

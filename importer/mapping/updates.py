@@ -148,6 +148,18 @@ def back_to_new(column: str, status: str) -> RowProblem:
     )
 
 
+def maybe_back_to_new(column: str) -> RowProblem:
+    """Return the problem of a row that is to make an application new again whose status nobody knows."""
+    return RowProblem(
+        "back_to_new",
+        _(
+            "another status was sent before without an answer, so it may be set, and nothing leads back to "
+            "new; leave the row out"
+        ),
+        column,
+    )
+
+
 def unusual_step(column: str, status: str) -> Remark:
     """Return the warning about a step that the API's documentation does not have."""
     return Remark(

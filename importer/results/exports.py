@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
-from itertools import chain, count
+from itertools import count
 from pathlib import Path
 
 from importer.errors import ResultsError
 from importer.inputs import leaves, serialised
-from importer.language import _, in_figures, marked
+from importer.language import _, in_figures, marked, ngettext
 from importer.model import FormResponse, NumberText
 from importer.results.replacing import replacing
-from importer.results.tables import Cell, Table, width_of, write_csv, write_json_lines, write_workbook
+from importer.results.tables import (
+    TEXT_LIMIT,
+    Cell,
+    Table,
+    width_of,
+    write_csv,
+    write_json_lines,
+    write_workbook,
+)
 
 OWN_COLUMNS = ("id", "form_id", "created_at")
 """The columns that every response has; those of inputs are right of them, in the order of their coming."""
@@ -27,8 +36,12 @@ _EXACT = 10**15
 _OTHERWISE = marked("What was read is kept: run the same command again.")
 
 
-def write_responses(path: Path, read: Callable[[], Iterable[FormResponse]]) -> None:
-    """Write responses to `path` in the format of its suffix: .csv, .xlsx or .jsonl.
+_Input = tuple[str, int]
+"""The dotted name of an input, and which of the inputs of that name in its response it is, from 1."""
+
+
+def write_responses(path: Path, read: Callable[[], Iterable[FormResponse]]) -> list[str]:
+    """Write responses to `path` in the format of its suffix, .csv, .xlsx or .jsonl; return what to know.
 
     `read` yields them, and is called twice where columns are needed: only the last response tells the last of
     them. Memory holds the columns and one response. Raises :class:`importer.errors.ResultsError` if the file
@@ -38,52 +51,69 @@ def write_responses(path: Path, read: Callable[[], Iterable[FormResponse]]) -> N
     if suffix == ".jsonl":
         with replacing(path, otherwise=_OTHERWISE) as file:
             write_json_lines(file, map(_as_object, read()), encode=serialised)
-        return
-    names = dict.fromkeys(chain(OWN_COLUMNS, chain.from_iterable(map(_names, read()))))
-    columns = {name: at for at, name in enumerate(names)}
-    if suffix == ".xlsx" and len(columns) > _COLUMN_LIMIT:
+        return []
+    found: dict[_Input, None] = {}
+    long = 0
+    for response in read():
+        for key, value in _inputs(response):
+            found[key] = None
+            long += len(str(_cell(value))) > TEXT_LIMIT
+    headers = _headers(found)
+    columns = {key: at for at, key in enumerate(headers, len(OWN_COLUMNS))}
+    titles = [*OWN_COLUMNS, *headers.values()]
+    if suffix == ".xlsx" and len(titles) > _COLUMN_LIMIT:
         raise ResultsError(
             _(
                 "{path}: a sheet of a workbook holds {limit} columns, and the responses have {columns}. Name "
                 "a .csv or .jsonl file instead."
-            ).format(path=path, limit=in_figures(_COLUMN_LIMIT), columns=in_figures(len(columns)))
+            ).format(path=path, limit=in_figures(_COLUMN_LIMIT), columns=in_figures(len(titles)))
         )
     lines = (_cells(response, columns) for response in read())
     with replacing(path, otherwise=_OTHERWISE) as file:
         if suffix == ".csv":
-            write_csv(file, list(columns), lines)
-        else:
-            widths = [22, 12, 22, *map(width_of, list(columns)[len(OWN_COLUMNS) :])]
-            write_workbook(file, path, [Table("Responses", list(columns), widths, lines)])
+            write_csv(file, titles, lines)
+            return []
+        widths = [22, 12, 22, *map(width_of, headers.values())]
+        write_workbook(file, path, [Table("Responses", titles, widths, lines)])
+    return [_shortened(path, long)] if long else []
 
 
-def flattened(response: FormResponse) -> Iterator[tuple[str, Cell]]:
-    """Yield the columns of a response and its cells: ``address.city`` for an input within an object.
+def _shortened(path: Path, cells: int) -> str:
+    return ngettext(
+        "{path}: {count} text is longer than the {limit} signs of a cell, and was cut. A .csv or .jsonl file "
+        "keeps it whole.",
+        "{path}: {count} texts are longer than the {limit} signs of a cell, and were cut. A .csv or .jsonl "
+        "file keeps them whole.",
+        cells,
+    ).format(path=path, count=in_figures(cells), limit=in_figures(TEXT_LIMIT))
 
-    A list is one cell, in JSON. A name that is taken is numbered.
-    """
-    yield from zip(OWN_COLUMNS, (response.response_id, response.form_id, response.created_at), strict=True)
-    for name, value in _inputs(response):
-        yield name, _cell(value)
 
-
-def _inputs(response: FormResponse) -> Iterator[tuple[str, object]]:
-    taken = set(OWN_COLUMNS)
+def _inputs(response: FormResponse) -> Iterator[tuple[_Input, object]]:
+    """Yield the inputs of a response: ``address.city`` for one within an object, and a list is one value."""
+    times: Counter[str] = Counter()
     for name, value in leaves(response.inputs):
-        if name in taken:
-            name = next(free for number in count(2) if (free := f"{name}_{number}") not in taken)
-        taken.add(name)
-        yield name, value
+        times[name] += 1
+        yield (name, times[name]), value
 
 
-def _names(response: FormResponse) -> Iterator[str]:
-    return (name for name, _value in _inputs(response))
+def _headers(inputs: Collection[_Input]) -> dict[_Input, str]:
+    """Return the header of each input: its name, where that is taken with the next number that is free."""
+    taken = {*OWN_COLUMNS, *(name for name, _number in inputs)}
+    headers: dict[_Input, str] = {}
+    for name, number in inputs:
+        header = name
+        if number > 1 or name in OWN_COLUMNS:
+            header = next(free for suffix in count(2) if (free := f"{name}_{suffix}") not in taken)
+        taken.add(header)
+        headers[name, number] = header
+    return headers
 
 
-def _cells(response: FormResponse, columns: Mapping[str, int]) -> list[Cell]:
-    cells: list[Cell] = [""] * len(columns)
-    for name, cell in flattened(response):
-        cells[columns[name]] = cell
+def _cells(response: FormResponse, columns: Mapping[_Input, int]) -> list[Cell]:
+    cells: list[Cell] = [""] * (len(OWN_COLUMNS) + len(columns))
+    cells[: len(OWN_COLUMNS)] = (response.response_id, response.form_id, response.created_at)
+    for key, value in _inputs(response):
+        cells[columns[key]] = _cell(value)
     return cells
 
 

@@ -31,7 +31,7 @@ ROW_LIMIT = 1_048_576
 _TITLE_LIMIT = 31
 
 # What a cell of Excel holds (specification "Total number of characters that a cell can contain").
-_TEXT_LIMIT = 32_767
+TEXT_LIMIT = 32_767
 
 # What XML 1.0 has no way to write (section 2.2, "Char").
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -199,7 +199,7 @@ def _filled(cell: BookCell, value: Cell) -> BookCell:
 
 def cell_text(value: str) -> str:
     """Return `value` as the text of a workbook's cell: harmless, and neither too long nor beyond XML."""
-    return _ESCAPE.sub("_x005F_", defuse(_clean(value))[:_TEXT_LIMIT])
+    return _ESCAPE.sub("_x005F_", defuse(_clean(value))[:TEXT_LIMIT])
 
 
 def _clean(text: str) -> str:

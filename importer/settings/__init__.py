@@ -6,8 +6,9 @@ An option comes whole from one of them: a ``--map`` on the command line replaces
 credentials come as a pair from one of them (:mod:`importer.settings.pairs`), and never from the command line,
 where every user of the computer could read them.
 
-A ``.env`` and a TOML file in the working directory may have come with the sheets, in one archive. So the base
-URL of such a file may not lead off this computer, unless a person names the file or the address.
+A ``.env`` and a TOML file in the working directory may have come with the sheets, in one archive. So the
+addresses of such a file may not lead off this computer, nor its outputs out of the directory, and it names no
+ledger, unless a person names the file or the value.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from pydantic_core import ErrorDetails
 from importer.errors import InternalError, UsageError
 from importer.language import _
 from importer.settings.files import no_profiles, read_file
-from importer.settings.merging import Config, choose_config, from_options, merged, overruled, refuse_detour
+from importer.settings.merging import Config, choose_config, from_options, merged, overruled, refuse_detours
 from importer.settings.options import ADDRESSES, CONCURRENCY_LIMIT, Settings, default_ledger_path
 from importer.settings.pairs import choose_pair
 from importer.settings.sources import (
@@ -36,7 +37,7 @@ from importer.settings.sources import (
     from_environment,
     misspelt,
 )
-from importer.settings.values import leads_off, same_address, shown, shown_address
+from importer.settings.values import shown, shown_address
 
 __all__ = [
     "ADDRESSES",
@@ -111,10 +112,7 @@ def load_settings(
     given.update(pair.given)
     settings = _validated(given)
     settings._pair_fault = pair.fault
-    address = settings.base_url
-    known = any(address and same_address(address, one) for one in ADDRESSES.values())
-    if address and leads_off(address) and not known:
-        refuse_detour(address, sources, config)
+    refuse_detours(settings, folder, sources, config)
     return Loaded(
         settings,
         (

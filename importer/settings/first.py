@@ -26,7 +26,7 @@ profile = "sandbox"
 # concurrency = 16                # requests under way at once, at most
 # rate = 50                       # requests a second, at most
 # timeout = 60                    # seconds to wait for an answer
-# ledger = "~/leads.sqlite3"      # what was sent already: keep to one file
+# ledger = "~/leads.sqlite3"      # what was sent already; needs --config, or your own file
 # log_format = "json"             # how a run without a terminal tells of itself
 
 # The Tini console shows a pair for each app and environment: put it between the quotes.

@@ -9,8 +9,9 @@ from pathlib import Path
 from importer.errors import UsageError
 from importer.language import _
 from importer.settings.files import found_files, user_file
+from importer.settings.options import ADDRESSES, OUTPUTS, Settings
 from importer.settings.sources import Given, Kind, Source, variable
-from importer.settings.values import shown, shown_address
+from importer.settings.values import leads_off, same_address, shown, shown_address
 
 # Given in a higher place, either sets both of a lower place aside: --verbose overrules a file's quiet.
 _VOLUME = frozenset({"quiet", "verbose"})
@@ -61,23 +62,48 @@ def merged(sources: Sequence[Source]) -> dict[str, Given]:
     return given
 
 
-def refuse_detour(address: str, sources: Sequence[Source], config: Config | None) -> None:
-    """Raise :class:`UsageError` if only a file in the working directory tells of `address`, the base URL.
+def refuse_detours(
+    settings: Settings, folder: Path, sources: Sequence[Source], config: Config | None
+) -> None:
+    """Raise :class:`UsageError` if only a file in the working directory, `folder`, leads anything off.
 
-    An archive of sheets may hold such a file.
+    An archive of sheets may hold such a file. So it names no ledger, no hook and no base URL that is not on
+    this computer, but for the API's own, and no file to write outside the folder.
     """
-    source = next(source for source in sources if "base_url" in source.given)
+    address, hook = settings.base_url, settings.notify
+    if address and leads_off(address) and not any(same_address(address, one) for one in ADDRESSES.values()):
+        _refuse_detour(
+            "base_url", _("{address} would get the leads").format(address=shown(address)), sources, config
+        )
+    if hook and leads_off(hook.get_secret_value()):
+        _refuse_detour("notify", _("the address (not shown) would get the summary"), sources, config)
+    if settings.ledger is not None:
+        told = _("{path} would tell what was sent already").format(path=shown(settings.ledger))
+        _refuse_detour("ledger", told, sources, config)
+    for option in OUTPUTS:
+        path = getattr(settings, option)
+        if path is not None and not (folder / path).resolve().is_relative_to(folder.resolve()):
+            told = _("{path}, which is elsewhere, would be written").format(path=shown(path))
+            _refuse_detour(option, told, sources, config)
+
+
+def _refuse_detour(option: str, told: str, sources: Sequence[Source], config: Config | None) -> None:
+    source = next((source for source in sources if option in source.given), None)
+    if source is None:
+        return
     if source.kind is Kind.ENV_FILE:
-        instead = _("set {variable} in the environment").format(variable=variable("base_url"))
+        instead = _("set {variable} in the environment").format(variable=variable(option))
     elif source.kind in (Kind.PROFILE, Kind.FILE) and config is not None and config.came_along:
         instead = _("name the file: --config {path}").format(path=config.given.value)
     else:
         return
     raise UsageError(
         _(
-            "{place}: {address} would get the leads, and only a file in the working directory says so, which "
-            "may have come with the sheets. If you mean it, give --base-url, or {instead}."
-        ).format(place=source.given["base_url"].place, address=shown(address), instead=instead)
+            "{place}: {told}, and only a file in the working directory says so, which may have come with the "
+            "sheets. If you mean it, give --{option}, or {instead}."
+        ).format(
+            place=source.given[option].place, told=told, option=option.replace("_", "-"), instead=instead
+        )
     )
 
 

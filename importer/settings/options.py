@@ -45,6 +45,9 @@ ADDRESSES: Mapping[str, str] = {
     "production": "https://api.tiki.vn/tiniapp-open-api",
 }
 
+OUTPUTS = ("results", "summary", "report", "metrics", "problems", "archive", "output")
+"""The options that name what is written."""
+
 # Each request under way holds a socket, and most systems let a process open 1,024 files.
 CONCURRENCY_LIMIT = 1000
 
