@@ -22,6 +22,7 @@ from importer.page.charts import Chart, charts_of
 from importer.page.numbers import about, length, moment, share
 from importer.printable import plain
 from importer.report import Ended, ImportReport
+from importer.results.pages import PAGE_SIGN
 from importer.results.replacing import replacing
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
     problems = list(_problems(report))
     return _template().render(
         language=spoken(),
+        sign=PAGE_SIGN.decode(),
         style=style,
         style_digest=b64encode(sha256(style.encode()).digest()).decode(),
         files=report.files,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from itertools import chain, count
 from pathlib import Path
@@ -55,6 +57,28 @@ def write_responses(path: Path, read: Callable[[], Iterable[FormResponse]]) -> N
         else:
             widths = [22, 12, 22, *map(width_of, list(columns)[len(OWN_COLUMNS) :])]
             write_workbook(file, path, [Table("Responses", list(columns), widths, lines)])
+
+
+def holds_responses(path: Path) -> bool:
+    """Tell whether the file at `path` begins as :func:`write_responses` lets one begin, by its suffix."""
+    # What cannot be read as its suffix says is something else.
+    with suppress(Exception):
+        return tuple(_first_names(path)[: len(OWN_COLUMNS)]) == OWN_COLUMNS
+    return False
+
+
+def _first_names(path: Path) -> Sequence[object]:
+    suffix = path.suffix.casefold()
+    if suffix == ".xlsx":
+        import openpyxl  # type: ignore[import-untyped]
+
+        book = openpyxl.load_workbook(path, read_only=True)
+        try:
+            return list(next(book.worksheets[0].iter_rows(max_row=1, values_only=True)))
+        finally:
+            book.close()
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(json.loads(file.readline())) if suffix == ".jsonl" else next(csv.reader(file))
 
 
 def flattened(response: FormResponse) -> Iterator[tuple[str, Cell]]:
