@@ -276,9 +276,11 @@ async def _conclude(
         await asyncio.to_thread(write_files, report, run, ledger, inputs, settings, complete=complete)
 
     async def end() -> None:
-        await ledger.end_run(run, report.summary(), report.details(), complete=runner.read_everything)
-        for source, place in report.archived.items():
-            await ledger.move_file(run, path_of(source), path_of(str(place)))
+        archived = {path_of(source): path_of(str(place)) for source, place in report.archived.items()}
+        details = {**report.details(), "archived": archived}
+        await ledger.end_run(run, report.summary(), details, complete=runner.read_everything)
+        for path, place in archived.items():
+            await ledger.move_file(run, path, place)
 
     async def summarise() -> None:
         if settings.summary is not None:

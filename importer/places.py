@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 from collections import Counter
 from collections.abc import Sequence, Set
 from pathlib import Path
@@ -186,6 +187,16 @@ def refuse_bad_page(report: Path, *, replace: bool = False) -> None:
                 "{path} is there and is no report of a run; it would be replaced. Move it away, or name "
                 "another file. `lead-importer report` replaces it with --force."
             ).format(path=report)
+        )
+
+
+def refuse_moved(source: str, place: str | None, command: str) -> None:
+    """Raise :class:`UsageError` if the file named `source` was moved to `place`, for a `command` to name."""
+    if place is not None:
+        raise UsageError(
+            _("{source} was moved to the archive. Name it there: lead-importer {command} {place}").format(
+                source=source, command=command, place=shlex.quote(place)
+            )
         )
 
 
