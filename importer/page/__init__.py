@@ -95,7 +95,10 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
         figures=_figures(report),
         facts=_facts(report),
         steps=steps,
-        notices=report.notices,
+        notices=[
+            *report.notices,
+            *(_("Not imported: {reason}").format(reason=refused) for refused in report.refused),
+        ],
         outcomes=_outcomes(report),
         charts=_charts(report),
         unmeasured="" if report.measured else _unmeasured(report),
@@ -165,6 +168,12 @@ def _status(report: ImportReport, *, dry_run: bool) -> str:
         return _("Killed before its end: the process was ended from outside, or the power went out.")
     if report.stopped is not None:
         return _("Stopped early. {reason}").format(reason=report.stopped)
+    if not report.files:
+        return (
+            _("No file could be imported; the notes tell why.")
+            if report.exit_code
+            else _("There was nothing to do: no file of leads was there, or none that is complete.")
+        )
     if dry_run:
         return _("A dry run: nothing was sent.")
     if report.command == "update":
@@ -254,6 +263,8 @@ def _charts(report: ImportReport) -> list[Chart]:
 
 def _unmeasured(report: ImportReport) -> str:
     if report.ended is not Ended.KILLED:
+        if not report.files:
+            return _("No row was read.")
         return _("An older lead-importer made this run, and measured nothing of it.")
     if report.command == "update":
         return _("An update that is killed leaves no measurements and no counts.")
