@@ -20,7 +20,7 @@ from importer.ledger import Ledger
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import ResultRow, Row
 from importer.places import go_beside_the_leads, refuse_bad_places, refuse_moved, results_path, retry_path
-from importer.report import TO_MEND, ImportReport
+from importer.report import NEED_A_PERSON, TO_MEND, ImportReport
 from importer.results import (
     AddedRow,
     LeadTable,
@@ -87,6 +87,8 @@ def write_files(
             )
         else:
             report.retry_files += retry_files
+            if any(report.reasons.files[outcome, source] for outcome in NEED_A_PERSON):
+                report.files_to_mend += retry_files
             report.notices += notices
             if settings.results is None:
                 report.written_for[source] += retry_files

@@ -135,6 +135,22 @@ def test_a_night_with_nothing_new_is_a_success_that_is_told_on_the_screen(
     assert not (tmp_path / "ledger.sqlite3").exists()
 
 
+def test_what_to_do_next_names_the_files_that_need_it(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    with (inbox / "a.csv").open("a", encoding="utf-8") as file:
+        file.write("1999,,không có,Huế\n")
+    aged(inbox / "a.csv")
+    set_faults(api, "503:format=api,customer=2000", "drop-after:customer=2001", "drop-after:customer=1001")
+    options = local(api, tmp_path, "--log-format", "text", "--attempts", "1")
+    ended = command("run", "inbox", *options)
+    assert ended.code == 3
+    assert (inbox / "b.retry.csv").exists()
+    assert "-> 1 row in doubt: lead-importer resolve inbox/a.csv\n" in ended.output
+    assert "-> 1 row in doubt: lead-importer resolve inbox/b.csv\n" in ended.output
+    assert "-> 1 row to mend: inbox/a.retry.csv\n" in ended.output
+
+
 def test_the_page_of_last_night_is_not_left_as_that_of_a_night_with_nothing_new(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path
 ) -> None:
