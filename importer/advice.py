@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
+
 from importer.errors import StoppedError
 from importer.language import _, in_figures, marked, ngettext
 from importer.model import OutcomeName
 from importer.report import ImportReport
+
+# So many files are named; a person finds the others in the results.
+_MOST_FILES = 5
 
 MEANINGS = {
     OutcomeName.CREATED: marked("sent, and the API gave an application id"),
@@ -53,7 +59,9 @@ def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
         steps.append(_("{rows} would be sent; leave --dry-run out to send.").format(rows=rows(to_send)))
         return steps
     if doubtful := outcomes[OutcomeName.IN_DOUBT]:
-        named = report.files[0] if len(report.files) == 1 else "FILE"
+        having = [file for file in report.files if report.reasons.files[OutcomeName.IN_DOUBT, file]]
+        only = having if len(report.files) > 1 else report.files
+        named = shlex.quote(only[0]) if len(only) == 1 else "FILE"
         steps.append(
             _(
                 "{rows} in doubt: look for these customers in the Tini console, and settle them with "
@@ -61,13 +69,34 @@ def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:
                 "resend sends them again at your risk."
             ).format(rows=rows(doubtful), file=named)
         )
+        if len(only) > 1:
+            steps += _doubts(only, report)
     to_send = outcomes[OutcomeName.FAILED] + outcomes[OutcomeName.NOT_ATTEMPTED]
-    files = ", ".join(str(path) for path in report.retry_files)
+    files = ", ".join(str(path) for path in report.files_to_mend)
     if to_mend:
         where = files or _("the results tell which")
         steps.append(_("{rows} to mend: {where}").format(rows=rows(to_mend), where=where))
     if to_send:
         steps.append(_sending(report, to_send))
+    return steps
+
+
+def _doubts(files: Sequence[str], report: ImportReport) -> list[str]:
+    """Return what settles the rows in doubt of each of several files, of the first few by name."""
+    steps = [
+        _("{rows} in doubt: lead-importer resolve {file}").format(
+            rows=rows(report.reasons.files[OutcomeName.IN_DOUBT, file]), file=shlex.quote(file)
+        )
+        for file in files[:_MOST_FILES]
+    ]
+    if (more := len(files) - _MOST_FILES) > 0:
+        steps.append(
+            ngettext(
+                "{count} more file has rows in doubt; its results tell which.",
+                "{count} more files have rows in doubt; their results tell which.",
+                more,
+            ).format(count=in_figures(more))
+        )
     return steps
 
 

@@ -152,7 +152,7 @@ def _tell(report: ImportReport, ledger: Ledger, source: str, path: Path, place: 
     if path == Path(source):
         report.archived[source] = place
         return
-    for paths in (report.results, report.retry_files):
+    for paths in (report.results, report.retry_files, report.files_to_mend):
         paths[:] = [place if one == path else one for one in paths]
     # So that they are known to be as they were written, there as well.
     note_written(ledger, [place])

@@ -158,10 +158,12 @@ async def export_responses(
     time: Time | None = None,
     interrupts: Interrupts | None = None,
     name: str | None = None,
+    replace: bool = False,
 ) -> ExportReport:
     """Export the responses to the forms that the settings name, and return what was done.
 
-    `name` is what the run is called, if not :func:`importer.importing.run_name` is to say.
+    `name` is what the run is called, if not :func:`importer.importing.run_name` is to say; `replace` lets the
+    output replace a file that holds something else.
     Raises :class:`importer.errors.ImporterError` for what keeps it from beginning. What stops it later is
     told in the report, and what was read until then is kept for the next time.
     """
@@ -171,7 +173,7 @@ async def export_responses(
         raise UsageError(_("No form is named. Name those whose responses are wanted: --form ID."))
     if output is None:
         raise UsageError(_("No file is named for the responses. Name one: -o responses.csv."))
-    refuse_bad_export(output, settings.summary)
+    refuse_bad_export(output, settings.summary, replace=replace)
     credentials, lacking = credentials_of(settings)
     async with api_of(settings, credentials) as base_url:
         subject: dict[str, object] = {

@@ -162,7 +162,7 @@ async def import_files(
         )
         if not files:
             report.refused += refusals_of_passed_over(sources, None)
-            _conclude_nothing(report, settings, now)
+            await _conclude_nothing(report, settings, now)
             return report
         new_ledger = settings.ledger is not None and not settings.ledger.exists()
         account = account_id(credentials.client_key)
@@ -224,12 +224,17 @@ async def _gathered(sources: Sequence[str], time: Time) -> Gathered:
     return gathering.settled(time.clock())
 
 
-def _conclude_nothing(report: ImportReport, settings: Settings, now: float) -> None:
-    """Conclude a run that found no file that it could import: the ledger has nothing to know of it."""
+async def _conclude_nothing(report: ImportReport, settings: Settings, now: float) -> None:
+    """Conclude a run that found no file that it could import: the ledger has nothing to know of it.
+
+    Its page takes the place of an earlier one, which would be taken for that of this run.
+    """
     report.finished_at = utc_text(now)
     report.exit_code = exit_code(report.totals, report.refused)
     if settings.summary is not None:
         write_summary(settings.summary, report.summary())
+    if settings.report is not None:
+        await asyncio.to_thread(write_page, settings.report, report, dry_run=settings.dry_run)
 
 
 async def _conclude(
@@ -284,9 +289,11 @@ async def _conclude(
         report.refused += await asyncio.to_thread(passed_over)
 
     async def end() -> None:
-        await ledger.end_run(run, report.summary(), report.details(), complete=runner.read_everything)
-        for source, place in report.archived.items():
-            await ledger.move_file(run, path_of(source), path_of(str(place)))
+        archived = {path_of(source): path_of(str(place)) for source, place in report.archived.items()}
+        details = {**report.details(), "archived": archived}
+        await ledger.end_run(run, report.summary(), details, complete=runner.read_everything)
+        for path, place in archived.items():
+            await ledger.move_file(run, path, place)
 
     async def summarise() -> None:
         if settings.summary is not None:

@@ -19,8 +19,8 @@ from importer.language import _
 from importer.ledger import Ledger
 from importer.ledger.sqlite import SqliteLedger
 from importer.model import ResultRow, Row
-from importer.places import go_beside_the_leads, refuse_bad_places, results_path, retry_path
-from importer.report import TO_MEND, ImportReport
+from importer.places import go_beside_the_leads, refuse_bad_places, refuse_moved, results_path, retry_path
+from importer.report import NEED_A_PERSON, TO_MEND, ImportReport
 from importer.results import (
     AddedRow,
     LeadTable,
@@ -87,6 +87,8 @@ def write_files(
             )
         else:
             report.retry_files += retry_files
+            if any(report.reasons.files[outcome, source] for outcome in NEED_A_PERSON):
+                report.files_to_mend += retry_files
             report.notices += notices
             if settings.results is None:
                 report.written_for[source] += retry_files
@@ -404,7 +406,7 @@ def _changed(source: str) -> SheetError:
 def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[str]]:
     """Write the results of a file again, as the ledger has them now; return the files and what to know.
 
-    Raises :class:`UsageError` if the ledger knows of no run with this file.
+    Raises :class:`UsageError` if the ledger knows of no run with this file, or it was moved to the archive.
     """
     path = settings.ledger_path()
     refuse_bad_places([source], settings.results, None, path)
@@ -412,6 +414,7 @@ def rewrite_results(source: str, settings: Settings) -> tuple[list[Path], list[s
         # To open it would make an empty one, and a misspelt --ledger would leave it behind.
         raise _unknown(source, path)
     with SqliteLedger(path) as ledger:
+        refuse_moved(source, ledger.moved_to(path_of(source)), "results")
         run = ledger.last_run(path_of(source))
         if run is None:
             raise _unknown(source, path)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import glob
 import os
+import shlex
 from collections import Counter
 from collections.abc import Sequence, Set
 from pathlib import Path
 
 from importer.errors import UsageError
 from importer.language import _
-from importer.results import SUFFIXES
+from importer.results import SUFFIXES, holds_responses
+from importer.results.pages import holds_report
 from importer.sheets import STANDARD_INPUT, is_packed, is_workbook
 from importer.sources import is_of_program
 
@@ -103,8 +105,11 @@ def refuse_bad_update_places(source: str, results: Path | None, summary: Path | 
     _refuse_bad_outputs(outputs, [source], ledger)
 
 
-def refuse_bad_export(output: Path, summary: Path | None) -> None:
-    """Raise :class:`UsageError` if a file that an export is to write cannot be, or would replace another."""
+def refuse_bad_export(output: Path, summary: Path | None, *, replace: bool = False) -> None:
+    """Raise :class:`UsageError` if a file that an export is to write cannot be, or would replace another.
+
+    `replace` lets `output` replace whatever is there.
+    """
     if output.suffix.casefold() not in SUFFIXES:
         raise UsageError(
             _(
@@ -120,6 +125,13 @@ def refuse_bad_export(output: Path, summary: Path | None) -> None:
         )
     for path in (output, *([summary] if summary else [])):
         _refuse_bad_place(path, set())
+    if not replace and _is_filled(output) and not holds_responses(output):
+        raise UsageError(
+            _(
+                "{output} is there and holds no export of responses; it would be replaced. Name another file "
+                "with -o, or replace it with --force."
+            ).format(output=output)
+        )
 
 
 def refuse_bad_places(
@@ -168,8 +180,11 @@ def _refuse_bad_outputs(outputs: Sequence[Path], sources: Sequence[str], ledger:
         _refuse_bad_place(output, inputs)
 
 
-def refuse_bad_page(report: Path) -> None:
-    """Raise :class:`UsageError` if the page of a report cannot be at `report`."""
+def refuse_bad_page(report: Path, *, replace: bool = False) -> None:
+    """Raise :class:`UsageError` if the page of a report cannot be at `report`, or would replace another file.
+
+    `replace` lets it replace whatever is there.
+    """
     if report.suffix.casefold() not in _PAGE_SUFFIXES:
         raise UsageError(
             _("{path}: the report is a page of HTML. Let the file's name end in {ending}.").format(
@@ -177,6 +192,28 @@ def refuse_bad_page(report: Path) -> None:
             )
         )
     _refuse_bad_place(report, set())
+    if not replace and _is_filled(report) and not holds_report(report):
+        raise UsageError(
+            _(
+                "{path} is there and is no report of a run; it would be replaced. Move it away, or name "
+                "another file. `lead-importer report` replaces it with --force."
+            ).format(path=report)
+        )
+
+
+def refuse_moved(source: str, place: str | None, command: str) -> None:
+    """Raise :class:`UsageError` if the file named `source` was moved to `place`, for a `command` to name."""
+    if place is not None:
+        raise UsageError(
+            _("{source} was moved to the archive. Name it there: lead-importer {command} {place}").format(
+                source=source, command=command, place=shlex.quote(place)
+            )
+        )
+
+
+def _is_filled(path: Path) -> bool:
+    """Tell whether there is a file with anything in it; to replace another one loses nothing."""
+    return path.is_file() and path.stat().st_size > 0
 
 
 def refuse_bad_list(problems: Path, sources: Sequence[str]) -> None:

@@ -19,6 +19,10 @@ TO_MEND = frozenset(
 """Outcomes of the rows that the retry file holds."""
 
 
+NEED_A_PERSON = frozenset({OutcomeName.INVALID, OutcomeName.REJECTED})
+"""Those of them that nothing but another content of the row can change."""
+
+
 FIRST_ROWS = 10
 """How many rows are named of each reason."""
 
@@ -51,10 +55,14 @@ class Reasons:
     places: dict[tuple[OutcomeName, str], list[Place]] = field(default_factory=dict)
     """The first rows of each, at most :data:`FIRST_ROWS`."""
 
+    files: Counter[tuple[OutcomeName, str]] = field(default_factory=Counter)
+    """How many rows of each file, as it was named to the run, ended so."""
+
     def add(self, outcome: OutcomeName, error: ErrorInfo, place: Place) -> None:
         """Count one more row."""
         kind = (outcome, error.reason or error.code)
         self.counts[kind] += 1
+        self.files[outcome, place.source] += 1
         self.messages.setdefault(kind, error.message)
         places = self.places.setdefault(kind, [])
         if len(places) < FIRST_ROWS:
@@ -119,6 +127,9 @@ class ImportReport:
     retry_files: list[Path] = field(default_factory=list)
     """The files with rows to mend, in the order of the inputs that have any."""
 
+    files_to_mend: list[Path] = field(default_factory=list)
+    """Those of the retry files that hold rows to mend, and not only rows to be sent as they are."""
+
     written_for: dict[str, list[Path]] = field(default_factory=dict)
     """Of each file, the results and rows to mend that were written beside it."""
 
@@ -166,7 +177,9 @@ class ImportReport:
             "version": _VERSION,
             "measured": self.measured.document() if self.measured else None,
             "reasons": self.reasons.document(),
+            "rows_of_files": [[*kind, rows] for kind, rows in self.reasons.files.items()],
             "retry_files": [str(path) for path in self.retry_files],
+            "files_to_mend": [str(path) for path in self.files_to_mend],
             "notices": self.notices,
         }
 
@@ -197,7 +210,12 @@ class ImportReport:
         if details is not None and details["version"] == _VERSION:
             report.measured = Measured.read(details["measured"]) if details["measured"] else None
             report.reasons = Reasons.read(details["reasons"])
+            # An older lead-importer did not note which file has what.
+            for outcome, file, rows in details.get("rows_of_files", ()):
+                report.reasons.files[OutcomeName(outcome), file] = rows
             report.retry_files = [Path(path) for path in details["retry_files"]]
+            to_mend = details.get("files_to_mend", details["retry_files"])
+            report.files_to_mend = [Path(path) for path in to_mend]
             report.notices = details["notices"]
         return report
 

@@ -17,6 +17,7 @@ from importer.language import _
 from importer.ledger import Answer, LeadState, OpenLead, Said
 from importer.ledger.sqlite import SqliteLedger
 from importer.operations import utc_text
+from importer.places import refuse_moved
 from importer.settings import Settings
 
 ALL = "all"
@@ -65,14 +66,15 @@ class Resolution:
 def resolve(source: str, answers: Answers, settings: Settings, *, now: float, user: str) -> Resolution:
     """Record `answers` about the rows of the file named `source`, all or none; without any, only look.
 
-    `now` is in seconds since the epoch. Raises :class:`UsageError` for rows that are not in doubt, and for an
-    answer that makes no sense.
+    `now` is in seconds since the epoch. Raises :class:`UsageError` for rows that are not in doubt, for an
+    answer that makes no sense, and for a file that was moved to the archive.
     """
     path = settings.ledger_path()
     if not path.exists():
         raise _unknown(source, _("there is no ledger {path}").format(path=path))
     with SqliteLedger(path) as ledger:
         known = path_of(source)
+        refuse_moved(source, ledger.moved_to(known), "resolve")
         if ledger.last_run(known) is None:
             raise _unknown(source, _("the ledger {path} knows of no run with it").format(path=path))
         resolution = Resolution(ledger.open_leads(known))

@@ -90,7 +90,7 @@ class Updater(Pool[PendingUpdate]):
             settings.concurrency, settings.rate, watcher=watcher, time=time, outcomes=UPDATE_OUTCOMES
         )
         self.left_out = 0
-        """How many rows say nothing of any application, and so are none of those that were read."""
+        """How many rows give no status, and so are none of those that were read."""
 
         self._inputs = inputs
         self._settings = settings
@@ -277,7 +277,7 @@ async def update_file(
             report.seconds = round(time.timer() - begun, 3)
         if updater.left_out:
             report.notices.append(
-                _("{file}: rows left out since they have neither application id nor status: {count}").format(
+                _("{file}: rows left out since they have no status: {count}").format(
                     file=source, count=in_figures(updater.left_out)
                 )
             )

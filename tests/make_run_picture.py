@@ -54,6 +54,7 @@ async def run_over_samples(console: Console, folder: Path) -> ImportReport:
     report = await import_files(sources, settings.settings, watcher=Drawing(console))
     report.results = [Path(path.name) for path in report.results]
     report.retry_files = [Path(path.name) for path in report.retry_files]
+    report.files_to_mend = [Path(path.name) for path in report.files_to_mend]
     return report
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import importer
 from importer.archiving import free_names
 from importer.ledger import RunStart
 from importer.ledger.sqlite import SqliteLedger
@@ -434,3 +435,33 @@ async def test_the_ledger_finds_a_file_where_it_was_moved_and_not_where_it_was(t
         assert ledger.last_run("/done/a.csv") == runs[1]
         assert ledger.last_run("/in/a.csv") == runs[0]
         assert ledger.last_run("/in/b.csv") == runs[1]
+
+
+@pytest.mark.parametrize("asked", ["results", "resolve"])
+@pytest.mark.parametrize("archived_at_once", [True, False])
+def test_who_asks_for_a_file_where_it_was_is_told_where_it_is(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path, asked: str, archived_at_once: bool
+) -> None:
+    leads(inbox / "a.csv")
+    if not archived_at_once:
+        command("run", "inbox", *local(api, tmp_path))
+    command("run", "inbox", *local(api, tmp_path, "--archive", "done"))
+    ended = command(asked, "inbox/a.csv", "--ledger", "ledger.sqlite3")
+    assert ended.code == 2
+    place = tmp_path / "done" / "a.csv"
+    assert f"Name it there: lead-importer {asked} {place}" in " ".join(ended.errors.split())
+    assert names(inbox) == set()
+    assert command(asked, str(place), "--ledger", "ledger.sqlite3").code == 0
+    with importer.read_outcomes(inbox / "a.csv", ledger=tmp_path / "ledger.sqlite3") as rows:
+        assert len(list(rows)) == 2
+
+
+def test_a_file_of_a_name_that_came_again_is_found_where_it_is(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    leads(inbox / "a.csv")
+    command("run", "inbox", *local(api, tmp_path, "--archive", "done"))
+    leads(inbox / "a.csv", 3, first=2000)
+    command("run", "inbox", *local(api, tmp_path))
+    assert command("results", "inbox/a.csv", "--ledger", "ledger.sqlite3").code == 0
+    assert outcomes_in(inbox / "a.results.csv") == ["created"] * 3

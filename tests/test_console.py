@@ -477,6 +477,7 @@ def test_the_path_of_a_file_is_never_broken_into_lines_so_that_it_can_be_copied(
     folder = Path("/a folder/that is long", "and goes on", "x" * 70)
     report = report_of(invalid=1, in_doubt=1)
     report.results, report.retry_files = [folder / "a b.results.csv"], [folder / "a b.retry.csv"]
+    report.files_to_mend = report.retry_files
     lines = shown(report).split("\n")
     assert f"-> 1 row to mend: {folder / 'a b.retry.csv'}" in lines
     assert f"Results: {folder / 'a b.results.csv'}" in lines
@@ -491,7 +492,7 @@ def test_a_dry_run_is_shown_with_what_would_be_sent() -> None:
 def test_the_report_shows_names_and_messages_as_they_are_and_lets_none_style_or_move() -> None:
     report = report_of(rejected=1, in_doubt=1)
     report.notices, report.stopped = [HOSTILE], HOSTILE
-    report.results = report.retry_files = [Path(HOSTILE)]
+    report.results = report.retry_files = report.files_to_mend = [Path(HOSTILE)]
     report.reasons.add(OutcomeName.REJECTED, ErrorInfo(code="", reason=HOSTILE, message=HOSTILE), PLACE)
     text = shown(report)
     assert text.count("a[red]x[/]") == 6

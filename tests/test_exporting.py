@@ -127,12 +127,12 @@ def test_an_export_that_the_api_stops_goes_on_where_it_was_and_finds_what_is_new
     command: Command, tmp_path: Path
 ) -> None:
     out = tmp_path / "r.csv"
-    out.write_text("the last one", encoding="utf-8")
+    out.write_text("id,form_id,created_at\n", encoding="utf-8")
     with listing(2200, "503:every=3") as api:
         stopped = command("responses", *in_words(api, "--attempts", "1"), "-o", "r.csv")
         assert stopped.code == 4
         assert "1,000 responses are kept" in said(stopped)
-        assert out.read_text(encoding="utf-8") == "the last one"
+        assert out.read_text(encoding="utf-8") == "id,form_id,created_at\n"
         assert part_of(out).stat().st_mode & 0o777 == 0o600 or os.name != "posix"
         api.faults = []
         api.responses = invented_responses(2900)

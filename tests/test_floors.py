@@ -96,6 +96,7 @@ FLOORS: tuple[dict[str, tuple[str, ...]], ...] = (
             "results.exports",
             "results.colours",
             "results.lines",
+            "results.pages",
             "results.replacing",
             "results.retry",
             "results.tables",

@@ -238,6 +238,40 @@ def test_a_night_with_nothing_new_is_a_success_that_is_told_on_the_screen(
     assert not (tmp_path / "ledger.sqlite3").exists()
 
 
+def test_what_to_do_next_names_the_files_that_need_it(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    with (inbox / "a.csv").open("a", encoding="utf-8") as file:
+        file.write("1999,,không có,Huế\n")
+    aged(inbox / "a.csv")
+    set_faults(api, "503:format=api,customer=2000", "drop-after:customer=2001", "drop-after:customer=1001")
+    options = local(api, tmp_path, "--log-format", "text", "--attempts", "1")
+    ended = command("run", "inbox", *options)
+    assert ended.code == 3
+    assert (inbox / "b.retry.csv").exists()
+    assert "-> 1 row in doubt: lead-importer resolve inbox/a.csv\n" in ended.output
+    assert "-> 1 row in doubt: lead-importer resolve inbox/b.csv\n" in ended.output
+    assert "-> 1 row to mend: inbox/a.retry.csv\n" in ended.output
+
+
+def test_the_page_of_last_night_is_not_left_as_that_of_a_night_with_nothing_new(
+    command: Command, api: LocalApi, tmp_path: Path, inbox: Path
+) -> None:
+    options = local(api, tmp_path, "--archive", "done", "--report", "r.html")
+    assert command("run", "inbox", *options).code == 0
+    page = tmp_path / "r.html"
+    assert "a.csv" in page.read_text(encoding="utf-8")
+    assert command("run", "inbox", *options).code == 0
+    told = page.read_text(encoding="utf-8")
+    assert "There was nothing to do" in told
+    assert "a.csv" not in told
+    damaged(inbox)
+    assert command("run", "inbox", *options).code == 2
+    told = page.read_text(encoding="utf-8")
+    assert "No file could be imported" in told
+    assert told.count("Not imported: ") == 3
+
+
 def test_a_quiet_run_says_nothing_of_what_is_left_for_the_next_one(
     command: Command, api: LocalApi, tmp_path: Path, inbox: Path
 ) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from importer.errors import UsageError
-from importer.places import refuse_bad_places, results_path, retry_path, stem_of
-from importer.results import SUFFIXES
+from importer.model import FormResponse
+from importer.places import refuse_bad_export, refuse_bad_places, results_path, retry_path, stem_of
+from importer.results import SUFFIXES, write_responses
+from tests.support import Command, write_leads
 
 LEDGER = Path("state/ledger.sqlite3")
 
@@ -133,3 +135,45 @@ def test_a_report_is_a_page_of_html_in_a_place_of_its_own(tmp_path: Path) -> Non
     assert "there is no folder" in refusal([leads], report=tmp_path / "none" / "report.html")
     both = tmp_path / "both.html"
     assert "--results, --summary, --report and --ledger" in refusal([leads], summary=both, report=both)
+
+
+@pytest.mark.parametrize("command_line", [["report"], ["run", "leads.csv", "--env", "local", "--report"]])
+def test_a_page_replaces_another_page_and_nothing_else(
+    command: Command, tmp_path: Path, command_line: list[str]
+) -> None:
+    write_leads(tmp_path / "leads.csv", 1)
+    assert command("run", "leads.csv", "--env", "local").code == 0
+    last = ["-o"] if command_line == ["report"] else []
+    page = tmp_path / "page.html"
+    page.write_text("<p>Somebody's own page</p>", encoding="utf-8")
+    ended = command(*command_line, *last, "page.html")
+    assert ended.code == 2
+    assert "page.html is there and is no report of a run" in " ".join(ended.errors.split())
+    assert page.read_text(encoding="utf-8") == "<p>Somebody's own page</p>"
+    assert command("report", "-o", "page.html", "--force").code == 0
+    assert command(*command_line, *last, "page.html").code == 0
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".xlsx"])
+def test_an_export_replaces_another_export_and_nothing_else(tmp_path: Path, suffix: str) -> None:
+    output = tmp_path / f"leads{suffix}"
+    refuse_bad_export(output, None)
+    output.touch()
+    refuse_bad_export(output, None)
+    response = FormResponse("100000000000000000", "1", "2023-11-14T22:13:20Z", {"name": "An"})
+    write_responses(output, lambda: [response])
+    refuse_bad_export(output, None)
+    output.write_text("customer_id,name\n1,An\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="holds no export of responses; it would be replaced"):
+        refuse_bad_export(output, None)
+    refuse_bad_export(output, None, replace=True)
+
+
+def test_the_command_for_responses_replaces_leads_only_by_force(command: Command, tmp_path: Path) -> None:
+    leads = write_leads(tmp_path / "leads.csv", 1)
+    before = leads.read_bytes()
+    asked = ("responses", "--form", "1", "--env", "local", "-o", "leads.csv")
+    ended = command(*asked)
+    assert (ended.code, leads.read_bytes()) == (2, before)
+    assert command(*asked, "--force").code == 0
+    assert command(*asked).code == 0

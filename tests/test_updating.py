@@ -76,7 +76,7 @@ def test_the_results_of_a_run_with_other_statuses_written_in_work_as_they_are(
         sent = puts(api)
         ended = command("update", "edited.csv", *options, "--log-format", "text")
         assert ended.code == 0, ended.output
-        assert "neither application id nor status: 1" in " ".join(ended.output.split())
+        assert "rows left out since they have no status: 1" in " ".join(ended.output.split())
         assert puts(api) == sent + 2
         assert statuses(api) == ["disbursed", "rejected", "new", "new", "new", "new"]
         updated = tmp_path / "edited.updated.csv"
@@ -100,6 +100,25 @@ def test_the_results_of_a_run_with_other_statuses_written_in_work_as_they_are(
         assert command("update", "old.csv", *options).code == 1
         assert statuses(api)[0] == "disbursed"
         assert read_results(tmp_path / "old.updated.csv")[0]["error_code"] == "back_to_new"
+
+
+def test_a_row_that_a_person_has_settled_is_left_out_until_somebody_writes_a_status(
+    command: Command, tmp_path: Path
+) -> None:
+    write_leads(tmp_path / "leads.csv", 2)
+    with api_beside() as api:
+        set_faults(api, "drop-after:customer=1001")
+        options = local(api, tmp_path)
+        assert command("run", "leads.csv", *options).code == 3
+        ledger = ("--ledger", str(tmp_path / "ledger.sqlite3"))
+        created = api.applications[1].id
+        assert command("resolve", "leads.csv", "--created", f"3={created}", *ledger).code == 0
+        assert command("results", "leads.csv", *ledger).code == 0
+        assert read_results(tmp_path / "leads.results.csv")[1]["application_id"] == created
+        ended = command("update", "leads.results.csv", *options, "--log-format", "text")
+        assert ended.code == 0, ended.output
+        assert "rows left out since they have no status: 1" in " ".join(ended.output.split())
+        assert outcomes_in(tmp_path / "leads.results.updated.csv") == ["unchanged"]
 
 
 def test_each_row_ends_as_one_outcome_and_the_summary_adds_up(command: Command, tmp_path: Path) -> None:

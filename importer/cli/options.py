@@ -321,6 +321,9 @@ Output = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+Force = Annotated[
+    bool, typer.Option("--force", metavar="", help="Replace a file that is there.", show_default=False)
+]
 Problems = Annotated[
     Path | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from importer.cli.loading import load
-from importer.cli.options import Config, Language, LedgerFile, Profile
+from importer.cli.options import Config, Force, Language, LedgerFile, Profile
 from importer.language import _
 
 
@@ -24,6 +24,7 @@ def report(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write, as .html.")
     ] = Path("report.html"),
+    force: Force = False,
     ledger: LedgerFile = None,
     lang: Language = None,
     config: Config = None,
@@ -34,7 +35,7 @@ def report(
     from importer.page import write_page
     from importer.places import refuse_bad_page
 
-    refuse_bad_page(output)
+    refuse_bad_page(output, replace=force)
     loaded = load({"ledger": ledger, "lang": lang, "config": config, "profile": profile})
     write_page(output, past_run(loaded.settings, run))
     typer.echo(_("Written: {path}").format(path=output))

@@ -10,6 +10,7 @@ from importer.cli.options import (
     BaseUrl,
     Config,
     Environment,
+    Force,
     Forms,
     Language,
     LogFormat,
@@ -32,6 +33,7 @@ def responses(
     since: Since = None,
     until: Until = None,
     output: Output = None,
+    force: Force = False,
     env: Environment = None,
     base_url: BaseUrl = None,
     rate: Rate = None,
@@ -54,4 +56,5 @@ def responses(
     from importer.cli.running import run_export
     from importer.event_loops import run_loop
 
-    raise typer.Exit(run_loop(run_export(load(context.params))))
+    options = {name: value for name, value in context.params.items() if name != "force"}
+    raise typer.Exit(run_loop(run_export(load(options), replace=force)))

@@ -114,8 +114,11 @@ async def run_shown(
     return report.exit_code
 
 
-async def run_export(loaded: Loaded) -> int:
-    """Export responses, show it as the settings say, and return the exit code."""
+async def run_export(loaded: Loaded, *, replace: bool = False) -> int:
+    """Export responses, show it as the settings say, and return the exit code.
+
+    `replace` lets the output replace a file that holds something else.
+    """
     settings = loaded.settings
     as_json = _as_json(settings)
     name = run_name(time.time())
@@ -124,7 +127,12 @@ async def run_export(loaded: Loaded) -> int:
         try:
             with _watching(settings, log, ExportDisplay) as watcher:
                 report = await export_responses(
-                    settings, watcher=watcher, notices=loaded.notices, interrupts=interrupts, name=name
+                    settings,
+                    watcher=watcher,
+                    notices=loaded.notices,
+                    interrupts=interrupts,
+                    name=name,
+                    replace=replace,
                 )
         except Exception as error:
             failure = error if isinstance(error, ImporterError) else unexpected(error)

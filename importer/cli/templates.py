@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from importer.cli.options import Language
+from importer.cli.options import Force, Language
 from importer.language import _
 
 commands = typer.Typer(
@@ -52,9 +52,7 @@ def new(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The workbook to write, as .xlsx.")
     ] = Path("leads.xlsx"),
-    force: Annotated[
-        bool, typer.Option("--force", metavar="", help="Replace a file that is there.", show_default=False)
-    ] = False,
+    force: Force = False,
     lang: Language = None,
 ) -> None:
     """Write an empty workbook to fill in: text columns, prompts, and an example row.

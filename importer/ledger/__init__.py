@@ -276,7 +276,8 @@ class Ledger(Protocol):
         """Note how a run ended, and in `details` what its report tells besides the summary.
 
         One that read its sheets to their ends (`complete`) takes the place of older runs of the same sheets:
-        their rows, not their leads, are forgotten.
+        their rows, not their leads, are forgotten. ``archived`` in `details` has of each path that the run
+        read, and whose file it moved, where that is now.
         """
 
     async def move_file(self, run: int, path: str, to: str) -> None:
@@ -322,6 +323,12 @@ class Ledger(Protocol):
 
         One that never ended, since it was killed, counts only if it read no fewer rows of the file than the
         one before: else what is known of the rest would no longer be told.
+        """
+
+    def moved_to(self, path: str) -> str | None:
+        """Return where the file at `path` was moved by the last run that read it there, or None.
+
+        The details of that run have it under ``archived``; see :meth:`end_run`.
         """
 
     def open_leads(self, path: str) -> list[OpenLead]:

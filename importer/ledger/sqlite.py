@@ -246,6 +246,10 @@ class SqliteLedger:
         """See :meth:`importer.ledger.Ledger.last_run`."""
         return self._open_writer.call(lambda connection: statements.last_run(connection, storable(path)))
 
+    def moved_to(self, path: str) -> str | None:
+        """See :meth:`importer.ledger.Ledger.moved_to`."""
+        return self._open_writer.call(lambda connection: statements.moved_to(connection, path))
+
     def open_leads(self, path: str) -> list[OpenLead]:
         """See :meth:`importer.ledger.Ledger.open_leads`."""
         return self._open_writer.call(lambda connection: answers.open_leads(connection, storable(path)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 
@@ -10,7 +11,7 @@ from importer.failpoints import Point
 from importer.language import _
 from importer.ledger import LeadState
 from importer.ledger.checksums import checksum_after
-from importer.ledger.rows import outcome_in, packed_error, packed_json
+from importer.ledger.rows import outcome_in, packed_error, packed_json, storable
 from importer.model import IMPORT_OUTCOMES, ErrorInfo, OutcomeName
 
 SCHEMA_VERSION = 4
@@ -190,6 +191,19 @@ def last_run(connection: sqlite3.Connection, path: str) -> int | None:
         if ended:
             break
     return last
+
+
+def moved_to(connection: sqlite3.Connection, path: str) -> str | None:
+    """Return where the file at `path` was moved by the last run that read it there, or None."""
+    for (details,) in connection.execute(
+        "SELECT details FROM report WHERE run > coalesce((SELECT max(run) FROM sheet WHERE path = ?), 0) "
+        "ORDER BY run DESC",
+        (storable(path),),
+    ):
+        place: str | None = json.loads(details).get("archived", {}).get(path)
+        if place is not None:
+            return place
+    return None
 
 
 def count_outcomes(connection: sqlite3.Connection, run: int) -> dict[OutcomeName, int]:

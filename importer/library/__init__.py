@@ -196,7 +196,7 @@ def read_outcomes(source: StrPath, *, ledger: StrPath | None = None) -> Iterator
     # To open one that is not there would make it.
     if path.exists():
         with SqliteLedger(path) as opened:
-            run = opened.last_run(path_of(name))
+            run = opened.last_run(opened.moved_to(path_of(name)) or path_of(name))
             if run is not None:
                 yield opened.result_rows(run)
                 return

@@ -39,13 +39,14 @@ class UpdateMapping:
     def update(self, row: Row) -> Update | InvalidRow | None:
         """Return what a row says, or everything that keeps it from being sent; None if it says nothing.
 
-        The results of a run have such rows: those that became no application.
+        The results of a run have such rows: those that became no application, and those that a person said
+        to exist, whose status nobody knows.
         """
         sent = {self.application_id.header, self.status.header, ""}
         problems = [problem for problem in row.problems if problem.column in sent]
         notes: list[Remark] = []
         application_id, status = (undefuse(self._cell(row, column)) for column in self._columns)
-        if not application_id and not status and not problems:
+        if not status and not problems:
             return None
         known = {problem.column for problem in problems}
         if application_id:

@@ -22,6 +22,7 @@ from importer.page.charts import Chart, charts_of
 from importer.page.numbers import about, length, moment, share
 from importer.printable import plain
 from importer.report import Ended, ImportReport
+from importer.results.pages import PAGE_SIGN
 from importer.results.replacing import replacing
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
     problems = list(_problems(report))
     return _template().render(
         language=spoken(),
+        sign=PAGE_SIGN.decode(),
         style=style,
         style_digest=b64encode(sha256(style.encode()).digest()).decode(),
         files=report.files,
@@ -93,7 +95,10 @@ def page(report: ImportReport, *, dry_run: bool = False) -> str:
         figures=_figures(report),
         facts=_facts(report),
         steps=steps,
-        notices=report.notices,
+        notices=[
+            *report.notices,
+            *(_("Not imported: {reason}").format(reason=refused) for refused in report.refused),
+        ],
         outcomes=_outcomes(report),
         charts=_charts(report),
         unmeasured="" if report.measured else _unmeasured(report),
@@ -174,6 +179,12 @@ def _status(report: ImportReport, *, dry_run: bool) -> str:
         return _("Killed before its end: the process was ended from outside, or the power went out.")
     if report.stopped is not None:
         return _("Stopped early. {reason}").format(reason=report.stopped)
+    if not report.files:
+        return (
+            _("No file could be imported; the notes tell why.")
+            if report.exit_code
+            else _("There was nothing to do: no file of leads was there, or none that is complete.")
+        )
     if dry_run:
         return _("A dry run: nothing was sent.")
     if report.command == "update":
@@ -263,6 +274,8 @@ def _charts(report: ImportReport) -> list[Chart]:
 
 def _unmeasured(report: ImportReport) -> str:
     if report.ended is not Ended.KILLED:
+        if not report.files:
+            return _("No row was read.")
         return _("An older lead-importer made this run, and measured nothing of it.")
     if report.command == "update":
         return _("An update that is killed leaves no measurements and no counts.")

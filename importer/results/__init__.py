@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from importer.results.added import AddedRow, added_columns, added_fields, outcome_row, row_to_mend
 from importer.results.beside import LeadTable, write_beside
-from importer.results.exports import write_responses
+from importer.results.exports import holds_responses, write_responses
 from importer.results.findings import FINDING_COLUMNS, write_findings
 from importer.results.lines import COLUMNS, SUFFIXES, write_results, write_summary
 from importer.results.retry import RetryRow, RetryTable, write_retry
@@ -37,6 +37,7 @@ __all__ = [
     "RetryTable",
     "added_columns",
     "added_fields",
+    "holds_responses",
     "outcome_row",
     "row_to_mend",
     "write_beside",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
@@ -86,6 +88,28 @@ def _shortened(path: Path, cells: int) -> str:
         "file keeps them whole.",
         cells,
     ).format(path=path, count=in_figures(cells), limit=in_figures(TEXT_LIMIT))
+
+
+def holds_responses(path: Path) -> bool:
+    """Tell whether the file at `path` begins as :func:`write_responses` lets one begin, by its suffix."""
+    # What cannot be read as its suffix says is something else.
+    with suppress(Exception):
+        return tuple(_first_names(path)[: len(OWN_COLUMNS)]) == OWN_COLUMNS
+    return False
+
+
+def _first_names(path: Path) -> Sequence[object]:
+    suffix = path.suffix.casefold()
+    if suffix == ".xlsx":
+        import openpyxl  # type: ignore[import-untyped]
+
+        book = openpyxl.load_workbook(path, read_only=True)
+        try:
+            return list(next(book.worksheets[0].iter_rows(max_row=1, values_only=True)))
+        finally:
+            book.close()
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(json.loads(file.readline())) if suffix == ".jsonl" else next(csv.reader(file))
 
 
 def _inputs(response: FormResponse) -> Iterator[tuple[_Input, object]]:
