@@ -392,19 +392,24 @@ def test_nothing_that_is_told_of_a_folder_and_its_archive_is_in_english(
     for name in (".~lock.open.csv#", "copied.csv.part", "half.csv.part", "damaged.xlsx"):
         laid(inbox / name)
     laid(inbox / "old.csv.part", hours=48)
+    for name in ("survey.results.csv", "moved.retry.csv"):
+        aged(write_leads(inbox / name, 1))
 
     def archive(*given: Any) -> None:
         laid(inbox / "changed.csv")
         archive_files(*given)
 
-    def move(path: Path, place: Path) -> None:
+    def move(path: Path, place: Path, _stamp: object) -> bool:
         if path.name == "held.csv":
             raise PermissionError(errno.EACCES, "denied")
         path.rename(place)
+        return True
 
     monkeypatch.setattr("importer.importing.archive_files", archive)
     monkeypatch.setattr("importer.archiving._move", move)
-    own = " ".join([*(path.name for path in inbox.iterdir()), "inbox done nothing damaged denied lock"])
+    own = " ".join(
+        [*(path.name for path in inbox.iterdir()), "inbox done nothing damaged denied lock kept run"]
+    )
     with api_beside() as api:
         options = local(api, tmp_path, "--lang", "vi", "--archive", "done", "--log-format", "text")
         ended = command("run", "inbox", *options)
