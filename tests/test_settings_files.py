@@ -410,6 +410,9 @@ def test_a_found_file_tells_no_hook_or_ledger_and_nothing_to_write_elsewhere(
     path = tmp_path / FILE_NAME
     if by == "env file":
         written(tmp_path / ".env", f"LEAD_IMPORTER_{option.upper()}={value}\n")
+        if option != "notify":
+            assert getattr(loaded(tmp_path).settings, option) is not None
+            return
     else:
         written(path, f"{option} = '{value}'\n")
         assert getattr(loaded(tmp_path, config=path).settings, option) is not None

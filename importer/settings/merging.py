@@ -62,13 +62,18 @@ def merged(sources: Sequence[Source]) -> dict[str, Given]:
     return given
 
 
+# What leads to another computer.
+_ADDRESSED = {"base_url", "notify"}
+
+
 def refuse_detours(
     settings: Settings, folder: Path, sources: Sequence[Source], config: Config | None
 ) -> None:
     """Raise :class:`UsageError` if only a file in the working directory, `folder`, leads anything off.
 
     An archive of sheets may hold such a file. So it names no ledger, no hook and no base URL that is not on
-    this computer, but for the API's own, and no file to write outside the folder.
+    this computer, but for the API's own, and no file to write outside the folder. A ``.env`` is written for
+    one's own programs, so only addresses in it are looked at.
     """
     address, hook = settings.base_url, settings.notify
     if address and leads_off(address) and not any(same_address(address, one) for one in ADDRESSES.values()):
@@ -89,7 +94,7 @@ def refuse_detours(
 
 def _refuse_detour(option: str, told: str, sources: Sequence[Source], config: Config | None) -> None:
     source = next((source for source in sources if option in source.given), None)
-    if source is None:
+    if source is None or (source.kind is Kind.ENV_FILE and option not in _ADDRESSED):
         return
     if source.kind is Kind.ENV_FILE:
         instead = _("set {variable} in the environment").format(variable=variable(option))
