@@ -610,7 +610,8 @@ def test_a_run_without_a_terminal_writes_json_lines_without_control_characters(
     ended = command("run", "leads.csv", *local(api, tmp_path, "--verbose"))
     assert ended.output == ""
     lines = [json.loads(line) for line in ended.errors.splitlines()]
-    assert [line["event"] for line in lines] == ["row", "row", "row", "notice", "next_step", "ended"]
+    told = ["row", "row", "row", "notice", "reason", "next_step", "ended"]
+    assert [line["event"] for line in lines] == told
     assert {line["row"]: line["outcome"] for line in lines[:3]} == {2: "created", 3: "rejected", 4: "created"}
     assert len({line["run"] for line in lines}) == 1
     assert all(line["time"].endswith("Z") for line in lines)

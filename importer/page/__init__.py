@@ -158,7 +158,7 @@ def _nothing_wrong(report: ImportReport) -> str:
     """Return what stands where no reasons are known."""
     if not report.counted:
         return _("It is not known any more: a later run has taken over its rows.")
-    if report.totals.outcomes[OutcomeName.IN_DOUBT]:
+    if report.totals.outcomes.get(OutcomeName.IN_DOUBT):
         return _(
             "Nothing new. The rows in doubt are so since an earlier run; lead-importer resolve lists them."
         )
