@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from itertools import groupby
 
 from importer.errors import StoppedError
 from importer.language import _, in_figures, marked, ngettext
-from importer.model import OutcomeName
+from importer.model import OutcomeName, Place
 from importer.report import ImportReport
 
 # So many files are named; a person finds the others in the results.
@@ -43,6 +44,25 @@ def meaning(outcome: OutcomeName, report: ImportReport) -> str:
 def rows(count: int) -> str:
     """Return a number of rows in words."""
     return ngettext("{count} row", "{count} rows", count).format(count=in_figures(count))
+
+
+def rows_by_sheet(places: Sequence[Place]) -> list[str]:
+    """Return the rows of each sheet that has any of `places`, those of one sheet together."""
+    told = []
+    for (source, sheet), group in groupby(places, key=lambda place: (place.source, place.sheet)):
+        numbers = ", ".join(str(place.row) for place in group)
+        where = _("{source}, sheet {sheet}").format(source=source, sheet=sheet) if sheet else source
+        told.append(_("{where}: row {rows}").format(where=where, rows=numbers))
+    return told
+
+
+def more_reasons(count: int) -> str:
+    """Return that there are so many reasons besides those that are shown."""
+    return ngettext(
+        "and {count} more reason; the results have them all",
+        "and {count} more reasons; the results have them all",
+        count,
+    ).format(count=in_figures(count))
 
 
 def next_steps(report: ImportReport, *, dry_run: bool = False) -> list[str]:

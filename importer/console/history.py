@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from importer.advice import meaning, rows
+from importer.advice import meaning, more_reasons, rows, rows_by_sheet
 from importer.console.screen import STYLES, lasting, text
 from importer.language import _, in_figures, marked, ngettext
 from importer.model import Place
@@ -156,23 +155,12 @@ def _show_reasons(console: Console, report: ImportReport) -> None:
         table.add_row(text(code, STYLES[outcome]), in_figures(count), told)
     console.print(table)
     if (more := len(report.reasons.counts) - _REASONS) > 0:
-        console.print(
-            ngettext(
-                "and {count} more reason; the results have them all",
-                "and {count} more reasons; the results have them all",
-                more,
-            ).format(count=in_figures(more))
-        )
+        console.print(more_reasons(more))
 
 
 def _first(places: Sequence[Place], count: int) -> str:
     """Return the first rows of a reason, those of each sheet together."""
-    told = []
-    for (source, sheet), group in groupby(places, key=lambda place: (place.source, place.sheet)):
-        numbers = ", ".join(str(place.row) for place in group)
-        where = _("{source}, sheet {sheet}").format(source=source, sheet=sheet) if sheet else source
-        told.append(_("{where}: row {rows}").format(where=where, rows=numbers))
-    first = "; ".join(told)
+    first = "; ".join(rows_by_sheet(places))
     if count <= len(places):
         return first
     return _("{places} and {count} more").format(places=first, count=in_figures(count - len(places)))

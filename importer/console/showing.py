@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from importer.advice import meaning, next_steps, rows
+from importer.advice import meaning, more_reasons, next_steps, rows
 from importer.console.screen import STYLES, lasting, note, text
 from importer.console.watching import LineLog
 from importer.language import _, in_figures, marked, ngettext
@@ -95,13 +95,7 @@ def _show_reasons(console: Console, report: ImportReport) -> None:
     console.print()
     console.print(table)
     if (more := len(report.reasons.counts) - _REASONS) > 0:
-        console.print(
-            ngettext(
-                "and {count} more reason; the results have them all",
-                "and {count} more reasons; the results have them all",
-                more,
-            ).format(count=in_figures(more))
-        )
+        console.print(more_reasons(more))
 
 
 def log_report(log: LineLog, report: ImportReport, *, dry_run: bool = False) -> None:

@@ -11,13 +11,12 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from functools import cache
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from importer.advice import meaning, next_steps
+from importer.advice import meaning, next_steps, rows_by_sheet
 from importer.language import _, in_figures, spoken
-from importer.model import OutcomeName, Place
+from importer.model import OutcomeName
 from importer.page.charts import Chart, charts_of
 from importer.page.numbers import about, length, moment, share
 from importer.printable import plain
@@ -295,19 +294,9 @@ def _problems(report: ImportReport) -> Iterator[_Problem]:
             in_figures(count),
             report.reasons.messages[outcome, code],
             _advice(outcome, report),
-            _named(places),
+            rows_by_sheet(places),
             _("and {count} more").format(count=in_figures(more)) if more > 0 else "",
         )
-
-
-def _named(places: Sequence[Place]) -> list[str]:
-    """Return the rows of each sheet that has any of `places`."""
-    found = []
-    for (source, sheet), group in groupby(places, key=lambda place: (place.source, place.sheet)):
-        rows = ", ".join(str(place.row) for place in group)
-        where = _("{source}, sheet {sheet}").format(source=source, sheet=sheet) if sheet else source
-        found.append(_("{where}: row {rows}").format(where=where, rows=rows))
-    return found
 
 
 def _advice(outcome: OutcomeName, report: ImportReport) -> str:
