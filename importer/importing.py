@@ -172,14 +172,7 @@ async def import_files(
         async with api_of(settings, credentials) as base_url:
             report.base_url = base_url
             report.notices += [*unknown, *_told_of(settings, new_ledger=new_ledger)]
-            run = await ledger.begin_run(
-                RunStart(
-                    name=report.run,
-                    environment=report.environment,
-                    base_url=report.base_url,
-                    started_at=report.started_at,
-                )
-            )
+            run = await ledger.begin_run(start_of(report))
             work = Work(
                 inputs=inputs,
                 identity=Identity(account, settings.env),
@@ -204,9 +197,7 @@ async def import_files(
                 await runner.run(None if settings.dry_run else transport, credentials)
             # As the ledger keeps it, so that a later report of the run tells the same.
             report.seconds = round(time.timer() - begun, 3)
-        report.totals, report.reasons = runner.totals, runner.reasons
-        report.measured = runner.measurement.measured()
-        report.finished_at = utc_text(time.clock())
+        take_in(report, runner, time.clock())
         archive = None
         if settings.archive is not None and not settings.dry_run:
             today = date.fromtimestamp(time.clock()).isoformat()
@@ -235,6 +226,24 @@ async def _conclude_nothing(report: ImportReport, settings: Settings, now: float
         write_summary(settings.summary, report.summary())
     if settings.report is not None:
         await asyncio.to_thread(write_page, settings.report, report, dry_run=settings.dry_run)
+
+
+def start_of(report: ImportReport) -> RunStart:
+    """Return what the ledger keeps of a run when it begins."""
+    return RunStart(
+        name=report.run,
+        environment=report.environment,
+        base_url=report.base_url,
+        started_at=report.started_at,
+        command=report.command,
+    )
+
+
+def take_in(report: ImportReport, steering: Steering, now: float) -> None:
+    """Let `report` tell what was counted and measured until the end, `now`, seconds since the epoch."""
+    report.totals, report.reasons = steering.totals, steering.reasons
+    report.measured = steering.measurement.measured()
+    report.finished_at = utc_text(now)
 
 
 async def _conclude(

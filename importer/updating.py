@@ -20,11 +20,11 @@ from importer.errors import ImporterError
 from importer.failpoints import refuse_unsafe
 from importer.file_stamps import note_written
 from importer.identity import account_id
-from importer.importing import hurry, run_name, system_time
+from importer.importing import hurry, run_name, start_of, system_time, take_in
 from importer.intake import Identity, problem_text
 from importer.interrupts import Interrupts
 from importer.language import _, in_figures, marked
-from importer.ledger import KnownApplication, Ledger, RunStart, StatusSet
+from importer.ledger import KnownApplication, Ledger, StatusSet
 from importer.mapping.updates import conflict
 from importer.model import (
     UPDATE_OUTCOMES,
@@ -242,15 +242,7 @@ async def update_file(
                 started_at=utc_text(time.clock()),
                 notices=[*notices, *lacking, *found],
             )
-            run = await ledger.begin_run(
-                RunStart(
-                    name=report.run,
-                    environment=report.environment,
-                    base_url=report.base_url,
-                    started_at=report.started_at,
-                    command="update",
-                )
-            )
+            run = await ledger.begin_run(start_of(report))
             updater = Updater(
                 inputs,
                 settings,
@@ -281,9 +273,7 @@ async def update_file(
                     file=source, count=in_figures(updater.left_out)
                 )
             )
-        report.totals, report.reasons = updater.totals, updater.reasons
-        report.measured = updater.measurement.measured()
-        report.finished_at = utc_text(time.clock())
+        take_in(report, updater, time.clock())
         await _conclude(report, updater.stops, run, ledger, rows, settings)
     return report
 
